@@ -1,0 +1,88 @@
+# `make` lists what there is. `make demo` and `make test` need Python 3.11 and make, nothing else.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+MODULES := $(patsubst %/pyproject.toml,%,$(wildcard modules/*/pyproject.toml))
+
+SCRIPTS := $(shell find themes -type f \( -name '*.js' -o -name '*.css' \) -not -path '*/dist/*')
+BUILT := themes/base/static/base/dist/portal.js
+STATIC := $(shell find portal modules themes -type f -path '*/static/*' -not -path '*/dist/*')
+COLLECTED := var/static/staticfiles.json
+CATALOGUES := $(shell find portal modules themes -type f -name '*.po')
+COMPILED := .cache/messages
+
+TYPED := portal/registry.py $(shell find portal modules -not -path '*/build/*' \
+  \( -name rules -o -name services -o -name rules.py -o -name services.py \))
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n auto --maxprocesses=8 --dist=worksteal
+COVERAGE := --cov --cov-report=term:skip-covered
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+  --python-version 3.11
+
+.PHONY: help demo test bench validation lint lock assets messages clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) $(BUILT) $(COMPILED) $(COLLECTED) ## Run the whole portal here (Ctrl-C stops it)
+	@exec $(BIN)/python -m portal.demo
+
+test: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test; ARGS="tests/portal -k sign" some of them
+	@exec $(PYTEST) $(PARALLEL) $(or $(ARGS),$(COVERAGE))
+
+bench: $(INSTALLED) $(BUILT) $(COMPILED) ## Measure speed, as ratios within one run
+	@exec $(PYTEST) tests/bench -o python_files='bench_*.py' --capture=no --quiet $(ARGS)
+
+validation: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test and write build/validation
+	@exec $(PYTEST) $(PARALLEL) --validation-dir=build/validation $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types, templates and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/djlint --quiet --lint --check themes portal modules
+	$(BIN)/lint-imports
+
+lock: $(INSTALLED) ## Lock the newest versions of requirements/*.in, with hashes
+	$(LOCK) --upgrade requirements/production.in -o requirements/production.txt
+	$(LOCK) --upgrade -c requirements/production.txt requirements/development.in \
+	  -o requirements/development.txt
+
+assets: $(INSTALLED) ## Build the script and style of the pages
+	$(BIN)/python -m portal.config.build_assets
+
+messages: $(INSTALLED) ## Compile the translations
+	$(BIN)/python -m portal.config.catalogues compile
+
+clean: ## Remove what was built; keeps .venv and the demo's data (var/demo)
+	rm -rf build .cache .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .coverage.* var/static $(dir $(BUILT))
+	find portal modules tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the commands stand on: made once, and again only when something it is made from changes
+
+$(INSTALLED): requirements/development.txt pyproject.toml $(MODULES:%=%/pyproject.toml)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || sh deploy/make-venv.sh "$(PYTHON)"
+	@echo "Installing what requirements/development.txt locks …"
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
+	  -r requirements/development.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+	  --no-build-isolation -e . $(MODULES:%=-e %)
+	@touch $@
+
+$(BUILT): $(INSTALLED) $(SCRIPTS) package.json package-lock.json
+	@$(BIN)/python -m portal.config.build_assets
+	@touch $@
+
+$(COMPILED): $(INSTALLED) $(CATALOGUES)
+	@$(if $(CATALOGUES),$(BIN)/python -m portal.config.catalogues compile)
+	@mkdir -p $(@D) && touch $@
+
+$(COLLECTED): $(INSTALLED) $(BUILT) $(STATIC)
+	@echo "Collecting static files …"
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	@touch $@

@@ -1,0 +1,72 @@
+"""How Tracershop's privileges reach its rows: shops by representation, production by unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portal.access.policies import AccessPolicy, Anywhere, AnyOf, ByException, ByRelation, ByUnit
+
+SEE_OWN = "tracershop.see_own_orders"
+SEE_ALL = "tracershop.see_all_orders"
+PLACE = "tracershop.place_order"
+ORDER_BOOKINGS = "tracershop.order_from_bookings"
+MAP = "tracershop.manage_mappings"
+REPRESENT = "tracershop.grant_representation"
+ORDER_LATE = "tracershop.order_for_customers"
+ACCEPT = "tracershop.accept_order"
+RELEASE = "tracershop.release_order"
+VIALS = "tracershop.manage_vials"
+CERTIFY = "tracershop.certify_releaser"
+SETUP = "tracershop.manage_setup"
+
+
+def represented(user: Any) -> Any:
+    """Keys of the customers that the person represents (TS-101)."""
+    from tracershop.models.customers import Representation  # noqa: PLC0415 both need each other
+
+    return Representation.objects.filter(user=user).values("customer_id")
+
+
+def _exceptions() -> Any:
+    from tracershop.models.customers import CustomerUserObjectPermission  # noqa: PLC0415
+
+    return CustomerUserObjectPermission
+
+
+def shop_policy(customer: str) -> AccessPolicy:
+    """The policy of a model from which the lookup ``customer`` leads to the customer ('' itself)."""
+    prefix = f"{customer}__" if customer else ""
+    own = ByRelation(customer, represented, "represents")
+    all_units = ByUnit(f"{prefix}unit")
+    return AccessPolicy(
+        view=(SEE_OWN, SEE_ALL),
+        scopes={
+            # an exception (PT-014) opens one customer for looking, to one person
+            SEE_OWN: AnyOf((own, ByException(_exceptions, customer))),
+            PLACE: own,
+            ORDER_BOOKINGS: own,
+            MAP: own,
+            REPRESENT: AnyOf((own, ByUnit(f"{prefix}unit"))),
+            SEE_ALL: all_units,
+            ORDER_LATE: all_units,
+            ACCEPT: all_units,
+            RELEASE: all_units,
+            VIALS: all_units,
+            SETUP: all_units,
+        },
+    )
+
+
+def vial_policy() -> AccessPolicy:
+    """A vial is seen by production wherever it holds the privilege, also one that has no customer
+    yet; a shop sees the vials of what it received."""
+    anywhere = Anywhere()
+    return AccessPolicy(
+        view=(SEE_OWN, SEE_ALL),
+        scopes={
+            SEE_OWN: ByRelation("order__customer", represented, "represents"),
+            SEE_ALL: anywhere,
+            VIALS: anywhere,
+            RELEASE: anywhere,
+        },
+    )

@@ -1,0 +1,103 @@
+"""What is remarkable about a vial as it comes in (TS-062)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+
+from tracershop.rules.findings import Finding
+from tracershop.rules.lots import LotNumber
+from tracershop.rules.moments import as_utc, local_day
+
+
+@dataclass(frozen=True, slots=True)
+class VialFacts:
+    """A vial as the dispenser or a person tells of it.
+
+    `lot` is None while it could not be read, `use_before` when none was given; `typed_fields` are
+    the names of the values that a person typed instead of the instrument measuring them.
+    """
+
+    lot: LotNumber | None
+    filled_at: datetime
+    use_before: datetime | None
+    activity_mbq: float
+    volume_ml: float
+    typed_fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VialLimits:
+    """What a vial plausibly holds; both ends are plausible. ValueError when an end is beyond
+    the other."""
+
+    min_activity_mbq: float
+    max_activity_mbq: float
+    min_volume_ml: float
+    max_volume_ml: float
+
+    def __post_init__(self) -> None:
+        if not self.min_activity_mbq <= self.max_activity_mbq:
+            raise ValueError("min_activity_mbq is above max_activity_mbq")
+        if not self.min_volume_ml <= self.max_volume_ml:
+            raise ValueError("min_volume_ml is above max_volume_ml")
+
+
+class VialWarningCode(StrEnum):
+    LOT_DATE_DIFFERS = "lot_date_differs"  # facts: lot, lot_date, filled_on
+    PAST_USE_BEFORE = "past_use_before"  # facts: use_before
+    ACTIVITY_IMPLAUSIBLE = "activity_implausible"  # facts: activity_mbq, min_mbq, max_mbq
+    VOLUME_IMPLAUSIBLE = "volume_implausible"  # facts: volume_ml, min_ml, max_ml
+    TYPED_BY_HAND = "typed_by_hand"  # facts: fields
+
+
+class VialWarning(Finding[VialWarningCode]):
+    """One thing to look at before the vial is used."""
+
+
+def vial_warnings(
+    facts: VialFacts, limits: VialLimits, *, now: datetime, zone: tzinfo
+) -> list[VialWarning]:
+    """All warnings of a vial, in the order of `VialWarningCode`.
+
+    The lot's date is compared with the day of filling on the calendar of `zone`. A lot that could
+    not be read and an expiry that was not given make no warning here.
+    """
+    return [*_date_warnings(facts, now, zone), *_value_warnings(facts, limits)]
+
+
+def _date_warnings(facts: VialFacts, now: datetime, zone: tzinfo) -> Iterator[VialWarning]:
+    filled_on = local_day(facts.filled_at, zone, "filled_at")
+    if facts.lot is not None and facts.lot.filled_on != filled_on:
+        yield VialWarning(
+            VialWarningCode.LOT_DATE_DIFFERS,
+            {"lot": str(facts.lot), "lot_date": facts.lot.filled_on, "filled_on": filled_on},
+        )
+    now_utc = as_utc(now, "now")
+    if facts.use_before is not None and as_utc(facts.use_before, "use_before") <= now_utc:
+        yield VialWarning(VialWarningCode.PAST_USE_BEFORE, {"use_before": facts.use_before})
+
+
+def _value_warnings(facts: VialFacts, limits: VialLimits) -> Iterator[VialWarning]:
+    if not limits.min_activity_mbq <= facts.activity_mbq <= limits.max_activity_mbq:
+        yield VialWarning(
+            VialWarningCode.ACTIVITY_IMPLAUSIBLE,
+            {
+                "activity_mbq": facts.activity_mbq,
+                "min_mbq": limits.min_activity_mbq,
+                "max_mbq": limits.max_activity_mbq,
+            },
+        )
+    if not limits.min_volume_ml <= facts.volume_ml <= limits.max_volume_ml:
+        yield VialWarning(
+            VialWarningCode.VOLUME_IMPLAUSIBLE,
+            {
+                "volume_ml": facts.volume_ml,
+                "min_ml": limits.min_volume_ml,
+                "max_ml": limits.max_volume_ml,
+            },
+        )
+    if facts.typed_fields:
+        yield VialWarning(VialWarningCode.TYPED_BY_HAND, {"fields": facts.typed_fields})

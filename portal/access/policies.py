@@ -1,0 +1,157 @@
+"""How a privilege reaches rows. A model states it once::
+
+    class Order(Record):
+        access = AccessPolicy(
+            view=("tracershop.see_all_orders", "tracershop.see_own_orders"),
+            scopes={"tracershop.see_all_orders": ByUnit("customer__unit"), …},
+        )
+
+A scope answers twice, as SQL (``q``) and for one object (``reasons``); tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from typing import Any, Protocol
+
+from django.db.models import Model, Q
+
+from portal.access.decision import Held
+from portal.organisation.models import Unit
+
+
+class Scope(Protocol):
+    def q(self, held: Held, privilege: str) -> Q | None:
+        """Condition for the rows in reach; None for no row."""
+        ...
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        """Why this object is in reach, [] when it is not."""
+        ...
+
+
+@dataclass(frozen=True)
+class AccessPolicy:
+    """``view``: privileges that let a person see rows; ``scopes``: how each privilege reaches."""
+
+    view: tuple[str, ...]
+    scopes: Mapping[str, Scope]
+
+
+def follow(obj: Any, lookup: str) -> Any:
+    """``follow(order, "endpoint__customer")`` is ``order.endpoint.customer``; '' is the object."""
+    for name in filter(None, lookup.split("__")):
+        obj = getattr(obj, name, None)
+    return obj
+
+
+@dataclass(frozen=True)
+class ByUnit:
+    """The role is held at the row's unit or above. ``lookup`` leads from the row to its unit."""
+
+    lookup: str
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        holdings = held.of(privilege)
+        if not holdings:
+            return None
+        units = reduce(
+            or_,
+            (
+                Q(path__startswith=h.unit_path) if h.below else Q(path=h.unit_path)
+                for h in holdings
+            ),
+        )
+        return Q(**{f"{self.lookup or 'pk'}__in": Unit.all_objects.filter(units).values("pk")})
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        unit = follow(obj, self.lookup)
+        if unit is None:
+            return []
+        return [
+            f"role {holding.role} at {holding.unit_name}"
+            for holding in held.of(privilege)
+            if holding.reaches(unit.path)
+        ]
+
+
+@dataclass(frozen=True)
+class Anywhere:
+    """The role is held at any unit: for rows that belong to no unit."""
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        return Q() if held.of(privilege) else None
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        return [f"role {holding.role} at {holding.unit_name}" for holding in held.of(privilege)]
+
+
+@dataclass(frozen=True)
+class ByRelation:
+    """The person holds the privilege somewhere, and is related to the row's ``lookup`` object.
+
+    ``keys`` is a ``(user) -> values queryset`` of the keys that the person is related to.
+    """
+
+    lookup: str
+    keys: Callable[[Any], Any]
+    words: str
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        if not held.of(privilege):
+            return None
+        return Q(**{f"{self.lookup or 'pk'}__in": self.keys(held.user)})
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        target = follow(obj, self.lookup)
+        if target is None or not held.of(privilege):
+            return []
+        cache = held.cache.setdefault(("relation", self.lookup, self.keys), {})
+        if "keys" not in cache:
+            cache["keys"] = {row[0] for row in self.keys(held.user).values_list()}
+        if target.pk not in cache["keys"]:
+            return []
+        return [f"{self.words} {target}, as {held.of(privilege)[0].role}"]
+
+
+@dataclass(frozen=True)
+class ByException:
+    """A per-object permission (django-guardian, direct foreign key) on the ``lookup`` object.
+
+    ``model`` is the UserObjectPermission model; the permission's codename is the privilege's name.
+    """
+
+    model: Callable[[], type[Model]]
+    lookup: str = ""
+
+    def _keys(self, held: Held, privilege: str) -> Any:
+        return self.model()._default_manager.filter(  # noqa: SLF001
+            user=held.user, permission__codename=privilege.split(".")[1]
+        ).values_list("content_object_id", flat=True)
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        return Q(**{f"{self.lookup or 'pk'}__in": self._keys(held, privilege)})
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        target = follow(obj, self.lookup)
+        cache = held.cache.setdefault(("exception", privilege, self.lookup), {})
+        if "keys" not in cache:
+            cache["keys"] = set(self._keys(held, privilege))
+        return [f"exception for {target}"] if target and target.pk in cache["keys"] else []
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """In reach of any of several scopes."""
+
+    scopes: tuple[Scope, ...]
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        found = [q for scope in self.scopes if (q := scope.q(held, privilege)) is not None]
+        return reduce(or_, found) if found else None
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        return [line for scope in self.scopes for line in scope.reasons(held, privilege, obj)]

@@ -1,0 +1,19 @@
+from django.utils.translation import gettext_lazy as _
+
+from portal.registry import HealthCheck, PeriodicTask, PortalModule, Privilege, Role
+
+
+class Audit(PortalModule):
+    name = "portal.audit"
+    verbose_name = _("Audit")
+    privileges = (
+        Privilege("audit.browse_logs", _("Browse audit trail and access log")),
+        Privilege("audit.export_logs", _("Export audit trail and access log")),
+    )
+    roles = (
+        Role("auditor", _("Auditor"), ("audit.browse_logs", "audit.export_logs"), significant=True),
+    )
+    periodic_tasks = (
+        PeriodicTask("audit: verify and anchor", "portal.audit.tasks.verify_and_anchor", 24 * 3600),
+    )
+    health_checks = (HealthCheck("audit trail", "portal.audit.verification.check_last_run"),)

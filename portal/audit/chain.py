@@ -1,0 +1,57 @@
+"""The hash chain under audit trail and access log, kept by the database itself.
+
+An entry is chained by a *deferred* trigger, that is, when its transaction commits: no Python path,
+not even raw SQL, can leave the chain out, and the lock that orders the chain is held for the
+commit alone. (A trigger at INSERT would hold it for the rest of the transaction and dead-lock two
+services that audit one record and then lock another; ADR 0003.)
+
+link hash = SHA-256(hash of the link before ‖ content), content = JSON array of every column.
+"""
+
+from __future__ import annotations
+
+import pgtrigger
+
+LOCK_CLASS = 7301
+
+TRAIL = "trail"
+ACCESS = "access"
+CHAINS = {TRAIL: (1, "audit_auditentry"), ACCESS: (2, "audit_accessentry")}
+
+COLUMNS = (
+    "actor_id", "actor_name", "service", "action", "object_type", "object_id", "object_repr",
+    "patient", "reason", "data", "request_id", "address",
+)  # fmt: skip
+
+
+def content_sql(row: str) -> str:
+    """SQL for the text that is hashed; ``at`` as microseconds, so that no time zone touches it."""
+    columns = ", ".join(f"{row}.{name}" for name in COLUMNS)
+    return (
+        f"jsonb_build_array({row}.id, (extract(epoch from {row}.at) * 1000000)::bigint,"
+        f" {columns})::text"
+    )
+
+
+def hash_sql(previous: str, row: str) -> str:
+    return f"sha256(coalesce({previous}, ''::bytea) || convert_to({content_sql(row)}, 'UTF8'))"
+
+
+def chained(chain: str) -> pgtrigger.Trigger:
+    """The trigger that links an entry when its transaction commits."""
+    number, _table = CHAINS[chain]
+    return pgtrigger.Trigger(
+        name=f"chain_{chain}",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        timing=pgtrigger.Deferred,
+        declare=[("head_seq", "bigint"), ("head_hash", "bytea")],
+        func=f"""
+            PERFORM pg_advisory_xact_lock({LOCK_CLASS}, {number});
+            SELECT seq, hash INTO head_seq, head_hash FROM audit_chainlink
+              WHERE chain = '{chain}' ORDER BY seq DESC LIMIT 1;
+            INSERT INTO audit_chainlink (chain, seq, entry_id, hash)
+              VALUES ('{chain}', coalesce(head_seq, 0) + 1, NEW.id, {hash_sql("head_hash", "NEW")});
+            RETURN NULL;
+        """,
+    )

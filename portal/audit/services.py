@@ -1,0 +1,87 @@
+"""Writing the audit trail and the access log. Call within the transaction of what is recorded."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from portal.audit.models import AccessEntry, AuditEntry, Entry
+from portal.records.context import current_act
+
+
+class Access(StrEnum):
+    """Kinds of access (PT-023)."""
+
+    CREATE = "create"
+    OPEN = "open"
+    CHANGE = "change"
+    ADD = "add"
+    REMOVE = "remove"
+    DELETE = "delete"
+    EXPORT = "export"
+    SIGN = "sign"
+    PRINT = "print"
+    LOGIN = "login"
+    LOGOUT = "logout"
+    REFUSED = "refused"
+
+
+def record(
+    action: str,
+    obj: models.Model | None = None,
+    *,
+    data: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> AuditEntry:
+    """Write a significant act into the audit trail; actor, service and reason come from the act."""
+    return _append(AuditEntry, action, obj, data=data, reason=reason)
+
+
+def log_access(
+    kind: Access, obj: Any = None, *, patient: str = "", data: dict[str, Any] | None = None
+) -> AccessEntry:
+    """Note in the access log that the acting person opened, exported, … ``obj`` (or a named thing)."""
+    return _append(AccessEntry, kind.value, obj, patient=patient, data=data)
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """``{field: [old, new]}`` of what changed, for ``data``."""
+    return {name: [old.get(name), new[name]] for name in new if old.get(name) != new[name]}
+
+
+def _append(
+    model: type[Entry],
+    action: str,
+    obj: Any,
+    *,
+    patient: str = "",
+    data: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> Any:
+    act = current_act()
+    person = act.person
+    is_model = isinstance(obj, models.Model)
+    plain = _plain(data or {})
+    return model.objects.create(
+        action=action,
+        actor_id=getattr(person, "pk", None),
+        actor_name=str(person) if person is not None and person.is_authenticated else "",
+        service=act.service,
+        object_type=obj._meta.label_lower if is_model else "",  # noqa: SLF001
+        object_id=str(obj.pk) if is_model else "",
+        object_repr=str(obj) if obj is not None else "",
+        patient=patient,
+        reason=act.reason if reason is None else reason,
+        data=plain,
+        request_id=act.request_id,
+        address=act.address,
+    )
+
+
+def _plain(data: dict[str, Any]) -> Any:
+    """Dates, decimals and lazy texts as strings: what is hashed is what is read back."""
+    return json.loads(json.dumps(data, cls=DjangoJSONEncoder))

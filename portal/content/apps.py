@@ -1,0 +1,8 @@
+from django.utils.translation import gettext_lazy as _
+
+from portal.registry import PortalModule
+
+
+class Content(PortalModule):
+    name = "portal.content"
+    verbose_name = _("Content")

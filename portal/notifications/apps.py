@@ -1,0 +1,13 @@
+from django.utils.translation import gettext_lazy as _
+
+from portal.registry import HealthCheck, LiveTopic, PeriodicTask, PortalModule, Privilege
+
+
+class Notifications(PortalModule):
+    name = "portal.notifications"
+    verbose_name = _("Notifications")
+    urls = "portal.notifications.urls"
+    privileges = (Privilege("notifications.see_outbox", _("See and retry undelivered mail")),)
+    live_topics = (LiveTopic(r"person/(?P<pk>\d+)", "portal.notifications.services.is_oneself"),)
+    periodic_tasks = (PeriodicTask("mail: send", "portal.notifications.tasks.send_mail", 10),)
+    health_checks = (HealthCheck("mail", "portal.notifications.services.check_outbox"),)

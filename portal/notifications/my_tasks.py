@@ -1,0 +1,58 @@
+"""*My tasks* (PT-045): one list over all modules, each telling what waits for the person."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from portal.registry import registry
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MyTask:
+    """Something that waits for a person: what, where to do it, by when, how many."""
+
+    title: Any
+    url: str
+    icon: str = "check"
+    due_at: datetime | None = None
+    count: int = 1
+    urgent: bool = False
+
+
+@dataclass
+class TaskGroup:
+    """The tasks of one module."""
+
+    module: Any
+    icon: str
+    tasks: list[MyTask] = field(default_factory=list)
+
+
+def tasks_for(user: Any) -> list[TaskGroup]:
+    """Every module's open tasks for the person, oldest due first.
+
+    A module whose source fails does not take the others' tasks away: the failure is logged and the
+    group says so.
+    """
+    groups = []
+    for module, source in registry.task_sources():
+        group = TaskGroup(module.verbose_name, module.icon)
+        try:
+            group.tasks = sorted(
+                source(user), key=lambda task: (not task.urgent, task.due_at is None, task.due_at)
+            )
+        except Exception:
+            logger.exception("task source of %s failed", module.label)
+            continue
+        if group.tasks:
+            groups.append(group)
+    return groups
+
+
+def task_count(user: Any) -> int:
+    return sum(task.count for group in tasks_for(user) for task in group.tasks)

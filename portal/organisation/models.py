@@ -1,0 +1,93 @@
+"""The organisation tree and who belongs where (PT-010)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
+
+from portal.records.models import AppendOnlyHistory, BareRecord, Record
+
+
+class UnitQuerySet(MP_NodeQuerySet):
+    def open(self) -> UnitQuerySet:
+        return self.filter(deleted_at__isnull=True, closed_on__isnull=True)
+
+
+class UnitManager(MP_NodeManager.from_queryset(UnitQuerySet)):  # type: ignore[misc]
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(deleted_at__isnull=True)
+
+
+class AllUnits(MP_NodeManager.from_queryset(UnitQuerySet)):  # type: ignore[misc]
+    """Every unit, closed and soft-deleted ones too."""
+
+
+class Unit(BareRecord, MP_Node):
+    """A node of the tree: institution, hospital, department, ward, laboratory, company …"""
+
+    class Kind(models.TextChoices):
+        INSTITUTION = "institution", _("institution")
+        HOSPITAL = "hospital", _("hospital")
+        DEPARTMENT = "department", _("department")
+        WARD = "ward", _("ward")
+        LABORATORY = "laboratory", _("laboratory")
+        COMPANY = "company", _("company")
+
+    name = models.CharField(_("name"), max_length=200)
+    code = models.SlugField(_("code"), max_length=60, unique=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    closed_on = models.DateField(_("closed on"), null=True, blank=True)
+
+    # path and counts are treebeard's own book-keeping; the parent's code says the same for people
+    history = AppendOnlyHistory(excluded_fields=["numchild"])
+
+    objects = UnitManager()
+    all_objects = AllUnits()
+
+    node_order_by: list[str] = []
+
+    class Meta(BareRecord.Meta):
+        verbose_name = _("unit")
+        verbose_name_plural = _("units")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def covers(self, other: Unit) -> bool:
+        """Whether ``other`` is this unit or lies below it."""
+        return other.path.startswith(self.path)
+
+
+class Membership(Record):
+    """A person belongs to a unit, from a day, perhaps until a day."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships"
+    )
+    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="memberships")
+    title = models.CharField(_("title"), max_length=100, blank=True)
+    starts_on = models.DateField(_("from"), null=True, blank=True)
+    ends_on = models.DateField(_("until"), null=True, blank=True)
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "unit"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_active_membership",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True)
+                | Q(starts_on__isnull=True)
+                | Q(ends_on__gte=F("starts_on")),
+                name="membership_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} – {self.unit}"

@@ -1,0 +1,6 @@
+from portal.registry import PortalModule
+
+
+class Records(PortalModule):
+    name = "portal.records"
+    verbose_name = "Records"

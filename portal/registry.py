@@ -1,0 +1,346 @@
+"""The module contract: what a module may declare, and which modules are installed.
+
+A module is a distribution with an entry point in the group ``hospital_portal.modules`` that names
+a subclass of :class:`PortalModule`. The portal's own apps declare themselves with the same class,
+so there is one way to add a privilege, a navigation item or an inbox handler.
+
+A module that cannot be used (its declaration does not import, its settings are wrong, its models
+fail, it wants another portal version) is *quarantined*: it is left out, the reason is kept for
+the operations page, and everything else starts and migrates.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar
+
+from django.apps import AppConfig, apps
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+from packaging.specifiers import SpecifierSet
+
+from portal import __version__
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "hospital_portal.modules"
+_CODE = re.compile(r"^[a-z_]+\.[a-z_]+$")
+
+
+class DeclarationError(Exception):
+    """A module's declaration is wrong; the text says which part and why."""
+
+
+@dataclass(frozen=True)
+class Privilege:
+    """The right to use one function, e.g. ``tracershop.release_order``."""
+
+    code: str
+    label: Any
+    description: Any = ""
+
+    def __post_init__(self) -> None:
+        if not _CODE.match(self.code):
+            raise DeclarationError(f"privilege code {self.code!r} is not of the form 'app.verb_noun'")
+
+
+@dataclass(frozen=True)
+class Role:
+    """A predefined role: a container of privileges."""
+
+    code: str
+    label: Any
+    privileges: tuple[str, ...]
+    single: bool = False
+    """A person holds at most one of the module's *single* roles (TS-100)."""
+    significant: bool = False
+    """Every automatic grant or loss is a significant act (TS-121)."""
+
+
+@dataclass(frozen=True)
+class NavigationItem:
+    """An entry of the left rail, shown to those who hold any of ``privileges`` somewhere."""
+
+    label: Any
+    url_name: str
+    icon: str
+    privileges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HomePanel:
+    """A panel of the home page. ``render`` is a dotted ``(request) -> str | None``."""
+
+    code: str
+    title: Any
+    render: str
+    privileges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveTopic:
+    """Topics matching ``pattern``; ``authorise`` is a dotted ``(user, **groups) -> bool``."""
+
+    pattern: str
+    authorise: str
+
+
+@dataclass(frozen=True)
+class PeriodicTask:
+    name: str
+    task: str
+    every_s: float
+
+
+@dataclass(frozen=True)
+class InboxHandler:
+    """Takes inbound messages of ``channel`` whose kind is in ``kinds`` (``()`` for all).
+
+    ``check`` is a dotted ``(raw: bytes) -> bytes``: called before the message is acknowledged; it
+    raises ValueError for what cannot be understood, and returns what is to be kept (stripped of
+    what must not be). ``process`` is a dotted ``(message) -> str`` run by the worker; it raises
+    ValueError to send the message to quarantine, and returns one line about what was done.
+    """
+
+    channel: str
+    kinds: tuple[str, ...]
+    check: str
+    process: str
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """``check`` is a dotted ``() -> None`` that raises with a readable reason."""
+
+    name: str
+    check: str
+
+
+@dataclass(frozen=True)
+class Signable:
+    """What can be signed: ``payload`` is a dotted ``(object) -> dict`` of what the signer saw."""
+
+    code: str
+    label: Any
+    payload: str
+
+
+class PortalModule(AppConfig):
+    """Declaration of a module (or of one of the portal's own apps). Attributes only."""
+
+    default = False  # this class is no app; its subclasses are
+    default_auto_field = "django.db.models.BigAutoField"
+
+    icon: ClassVar[str] = "square"
+    version: ClassVar[str] = __version__
+    portal_versions: ClassVar[str] = ""
+    settings_schema: ClassVar[type | None] = None
+    privileges: ClassVar[tuple[Privilege, ...]] = ()
+    roles: ClassVar[tuple[Role, ...]] = ()
+    urls: ClassVar[str | None] = None
+    navigation: ClassVar[tuple[NavigationItem, ...]] = ()
+    home_panels: ClassVar[tuple[HomePanel, ...]] = ()
+    task_source: ClassVar[str | None] = None
+    search_source: ClassVar[str | None] = None
+    live_topics: ClassVar[tuple[LiveTopic, ...]] = ()
+    periodic_tasks: ClassVar[tuple[PeriodicTask, ...]] = ()
+    inbox_handlers: ClassVar[tuple[InboxHandler, ...]] = ()
+    health_checks: ClassVar[tuple[HealthCheck, ...]] = ()
+    signables: ClassVar[tuple[Signable, ...]] = ()
+    demo_data: ClassVar[str | None] = None
+    demo_people: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.default = True
+
+    @property
+    def is_portal(self) -> bool:
+        return self.name.startswith("portal.")
+
+    def import_models(self) -> None:
+        """As Django's, but a module whose models fail is quarantined instead of stopping all."""
+        try:
+            super().import_models()
+        except Exception as error:
+            if self.is_portal:
+                raise
+            registry.quarantine(self.label, f"its models do not load: {error!r}")
+            apps.all_models[self.label].clear()
+            self.models = apps.all_models[self.label]
+
+    def ready(self) -> None:
+        if self.label in registry.quarantined:
+            return
+        try:
+            registry.register(self)
+        except Exception as error:
+            if self.is_portal:
+                raise
+            registry.quarantine(self.label, str(error))
+
+
+_KINDS: dict[str, type] = {
+    "privileges": Privilege,
+    "roles": Role,
+    "navigation": NavigationItem,
+    "home_panels": HomePanel,
+    "live_topics": LiveTopic,
+    "periodic_tasks": PeriodicTask,
+    "inbox_handlers": InboxHandler,
+    "health_checks": HealthCheck,
+    "signables": Signable,
+}
+
+
+class Registry:
+    """Every declaration of this process; filled while Django starts, closed afterwards."""
+
+    def __init__(self) -> None:
+        self._modules: dict[str, PortalModule] = {}
+        self._settings: dict[str, Any] = {}
+        self.quarantined: dict[str, str] = {}
+
+    # filling ------------------------------------------------------------------------------
+
+    def quarantine(self, label: str, reason: str) -> None:
+        logger.error("module %s is quarantined: %s", label, reason)
+        self._modules.pop(label, None)
+        self.quarantined[label] = reason
+
+    def register(self, module: PortalModule) -> None:
+        """Type-check a declaration and take it in.
+
+        Raises DeclarationError naming the part that is wrong.
+        """
+        if apps.ready:
+            raise DeclarationError("the registry is closed once Django has started")
+        for attribute, kind in _KINDS.items():
+            for item in getattr(module, attribute):
+                if not isinstance(item, kind):
+                    raise DeclarationError(
+                        f"{attribute}: {item!r} is a {type(item).__name__}, not a {kind.__name__}"
+                    )
+        self._check_codes(module)
+        self._modules[module.label] = module
+
+    def _check_codes(self, module: PortalModule) -> None:
+        own = {privilege.code for privilege in module.privileges}
+        for code in own:
+            if code.split(".")[0] != module.label:
+                raise DeclarationError(f"privilege {code!r} does not begin with {module.label!r}")
+        known = own | {privilege.code for privilege in self.privileges()}
+        for role in module.roles:
+            for code in role.privileges:
+                if code not in known:
+                    raise DeclarationError(f"role {role.code!r} names unknown privilege {code!r}")
+        for topic in module.live_topics:
+            re.compile(topic.pattern)
+
+    def set_settings(self, label: str, settings: Any) -> None:
+        self._settings[label] = settings
+
+    # reading ------------------------------------------------------------------------------
+
+    def modules(self) -> list[PortalModule]:
+        """The portal's apps first, then modules by name."""
+        return sorted(self._modules.values(), key=lambda m: (not m.is_portal, m.name))
+
+    def installed_modules(self) -> list[PortalModule]:
+        return [module for module in self.modules() if not module.is_portal]
+
+    def settings_for(self, label: str) -> Any:
+        """The validated settings of a module (an instance of its ``settings_schema``)."""
+        return self._settings[label]
+
+    def _all(self, attribute: str) -> Iterator[Any]:
+        for module in self.modules():
+            yield from getattr(module, attribute)
+
+    def privileges(self) -> list[Privilege]:
+        return list(self._all("privileges"))
+
+    def roles(self) -> list[tuple[str, Role]]:
+        """Pairs of module label and predefined role."""
+        return [(module.label, role) for module in self.modules() for role in module.roles]
+
+    def home_panels(self) -> list[HomePanel]:
+        return list(self._all("home_panels"))
+
+    def live_topics(self) -> list[LiveTopic]:
+        return list(self._all("live_topics"))
+
+    def periodic_tasks(self) -> list[PeriodicTask]:
+        return list(self._all("periodic_tasks"))
+
+    def inbox_handlers(self, channel: str) -> list[InboxHandler]:
+        return [handler for handler in self._all("inbox_handlers") if handler.channel == channel]
+
+    def health_checks(self) -> list[HealthCheck]:
+        return list(self._all("health_checks"))
+
+    def signable(self, code: str) -> Signable | None:
+        return next((item for item in self._all("signables") if item.code == code), None)
+
+    def task_sources(self) -> list[tuple[PortalModule, Callable[..., Iterable[Any]]]]:
+        return [
+            (module, import_string(module.task_source))
+            for module in self.modules()
+            if module.task_source
+        ]
+
+
+registry = Registry()
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What was found at start: dotted AppConfig paths to install."""
+
+    app_configs: tuple[str, ...]
+
+
+def discover(
+    module_settings: Mapping[str, Mapping[str, Any]],
+    points: Iterable[EntryPoint] | None = None,
+) -> Discovery:
+    """Find modules by entry point; quarantine those that cannot be used. Called by settings."""
+    found: list[str] = []
+    points = entry_points(group=ENTRY_POINT_GROUP) if points is None else points
+    for point in sorted(points, key=lambda p: p.name):
+        try:
+            config = point.load()
+            _check_module(point, config)
+            registry.set_settings(point.name, _settings(config, module_settings.get(point.name, {})))
+        except Exception as error:  # noqa: BLE001 whatever is wrong with a module stays its own
+            registry.quarantine(point.name, str(error) or repr(error))
+        else:
+            found.append(f"{config.__module__}.{config.__qualname__}")
+    return Discovery(app_configs=tuple(found))
+
+
+def _check_module(point: EntryPoint, config: Any) -> None:
+    if not (isinstance(config, type) and issubclass(config, PortalModule)):
+        raise DeclarationError(f"entry point {point.value!r} is not a PortalModule")
+    if __version__ not in SpecifierSet(config.portal_versions):
+        raise DeclarationError(
+            f"works with portal {config.portal_versions}, this is portal {__version__}"
+        )
+
+
+def _settings(config: type[PortalModule], values: Mapping[str, Any]) -> Any:
+    schema = config.settings_schema
+    if schema is None:
+        if values:
+            raise ImproperlyConfigured(f"settings {sorted(values)} given, but it takes none")
+        return None
+    if not is_dataclass(schema):
+        raise DeclarationError("settings_schema must be a dataclass")
+    unknown = set(values) - {field.name for field in fields(schema)}
+    if unknown:
+        raise ImproperlyConfigured(f"unknown settings {sorted(unknown)}")
+    return schema(**values)
