@@ -65,8 +65,18 @@ clean: ## Remove what was built; keeps .venv and the demo's data (var/demo)
 
 # --- what the commands stand on: made once, and again only when something it is made from changes
 
+define MAKE_VENV
+test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "This needs Python 3.11 or newer (Debian, Ubuntu: apt-get install python3 python3-venv)."; \
+  echo "Where it is called something else: make PYTHON=/path/to/python3.11 …"; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "$(PYTHON) cannot make virtual environments."; \
+  echo "Debian, Ubuntu: apt-get install python3-venv"; exit 1; }; \
+echo "Making .venv with $(PYTHON) …"; "$(PYTHON)" -m venv --clear .venv
+endef
+
 $(INSTALLED): requirements/development.txt pyproject.toml $(MODULES:%=%/pyproject.toml)
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || sh deploy/make-venv.sh "$(PYTHON)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(MAKE_VENV); }
 	@echo "Installing what requirements/development.txt locks …"
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes \
 	  -r requirements/development.txt

@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from packaging.specifiers import SpecifierSet
@@ -45,7 +46,9 @@ class Privilege:
 
     def __post_init__(self) -> None:
         if not _CODE.match(self.code):
-            raise DeclarationError(f"privilege code {self.code!r} is not of the form 'app.verb_noun'")
+            raise DeclarationError(
+                f"privilege code {self.code!r} is not of the form 'app.verb_noun'"
+            )
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,14 @@ class PortalModule(AppConfig):
     inbox_handlers: ClassVar[tuple[InboxHandler, ...]] = ()
     health_checks: ClassVar[tuple[HealthCheck, ...]] = ()
     signables: ClassVar[tuple[Signable, ...]] = ()
-    demo_data: ClassVar[str | None] = None
     demo_people: ClassVar[str | None] = None
+    """Dotted ``() -> list[portal.operations.demo.DemoPerson]``: who can log in to the demo."""
+    demo_data: ClassVar[str | None] = None
+    """Dotted ``(people: dict[str, User], units: dict[str, Unit]) -> None``, keyed by
+    ``DemoPerson.sub`` and by unit code; everybody's account and the units exist already. Called at
+    every start of the demo: what is there already is left as it is. First of all it says what its
+    directory groups mean (:func:`portal.operations.demo.map_groups`), then it uses services with
+    those people as actors, or with a ``ServiceActor``."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -172,6 +181,8 @@ class PortalModule(AppConfig):
             registry.quarantine(self.label, f"its models do not load: {error!r}")
             apps.all_models[self.label].clear()
             self.models = apps.all_models[self.label]
+            # its tables stay as they are: what cannot be loaded is not migrated either
+            settings.MIGRATION_MODULES = {**settings.MIGRATION_MODULES, self.label: None}
 
     def ready(self) -> None:
         if self.label in registry.quarantined:
@@ -184,6 +195,7 @@ class PortalModule(AppConfig):
             registry.quarantine(self.label, str(error))
 
 
+_DOTTED = ("urls", "task_source", "search_source", "demo_people", "demo_data")
 _KINDS: dict[str, type] = {
     "privileges": Privilege,
     "roles": Role,
@@ -219,14 +231,26 @@ class Registry:
         """
         if apps.ready:
             raise DeclarationError("the registry is closed once Django has started")
+        self._check_types(module)
+        self._check_codes(module)
+        self._modules[module.label] = module
+
+    def _check_types(self, module: PortalModule) -> None:
         for attribute, kind in _KINDS.items():
-            for item in getattr(module, attribute):
+            declared = getattr(module, attribute)
+            if not isinstance(declared, tuple):
+                raise DeclarationError(
+                    f"{attribute}: {declared!r} is a {type(declared).__name__}, not a tuple"
+                )
+            for item in declared:
                 if not isinstance(item, kind):
                     raise DeclarationError(
                         f"{attribute}: {item!r} is a {type(item).__name__}, not a {kind.__name__}"
                     )
-        self._check_codes(module)
-        self._modules[module.label] = module
+        for attribute in _DOTTED:
+            dotted = getattr(module, attribute)
+            if dotted is not None and not isinstance(dotted, str):
+                raise DeclarationError(f"{attribute}: {dotted!r} is not a dotted name")
 
     def _check_codes(self, module: PortalModule) -> None:
         own = {privilege.code for privilege in module.privileges}
@@ -239,7 +263,12 @@ class Registry:
                 if code not in known:
                     raise DeclarationError(f"role {role.code!r} names unknown privilege {code!r}")
         for topic in module.live_topics:
-            re.compile(topic.pattern)
+            try:
+                re.compile(topic.pattern)
+            except re.error as error:
+                raise DeclarationError(
+                    f"live_topics: {topic.pattern!r} is no regular expression: {error}"
+                ) from error
 
     def set_settings(self, label: str, settings: Any) -> None:
         self._settings[label] = settings
@@ -287,11 +316,19 @@ class Registry:
         return next((item for item in self._all("signables") if item.code == code), None)
 
     def task_sources(self) -> list[tuple[PortalModule, Callable[..., Iterable[Any]]]]:
+        """Each module with what tells its tasks; a source is imported when it is called."""
         return [
-            (module, import_string(module.task_source))
-            for module in self.modules()
-            if module.task_source
+            (module, _later(module.task_source)) for module in self.modules() if module.task_source
         ]
+
+
+def _later(dotted: str) -> Callable[..., Any]:
+    """What is imported at the call: a name that does not exist is its own module's failure."""
+
+    def source(*args: Any) -> Any:
+        return import_string(dotted)(*args)
+
+    return source
 
 
 registry = Registry()
@@ -315,8 +352,10 @@ def discover(
         try:
             config = point.load()
             _check_module(point, config)
-            registry.set_settings(point.name, _settings(config, module_settings.get(point.name, {})))
-        except Exception as error:  # noqa: BLE001 whatever is wrong with a module stays its own
+            registry.set_settings(
+                point.name, _settings(config, module_settings.get(point.name, {}))
+            )
+        except Exception as error:
             registry.quarantine(point.name, str(error) or repr(error))
         else:
             found.append(f"{config.__module__}.{config.__qualname__}")
@@ -326,6 +365,11 @@ def discover(
 def _check_module(point: EntryPoint, config: Any) -> None:
     if not (isinstance(config, type) and issubclass(config, PortalModule)):
         raise DeclarationError(f"entry point {point.value!r} is not a PortalModule")
+    if not getattr(config, "name", None):
+        raise DeclarationError("name: the declaration does not say which package it is of")
+    label = getattr(config, "label", config.name.rpartition(".")[2])
+    if label != point.name:
+        raise DeclarationError(f"label: {label!r} is not the entry point's name {point.name!r}")
     if __version__ not in SpecifierSet(config.portal_versions):
         raise DeclarationError(
             f"works with portal {config.portal_versions}, this is portal {__version__}"

@@ -15,9 +15,11 @@ files of mode 0600 in one folder of mode 0700 (`settings.PORTAL_KEYS_DIR`), made
 | `sealing.d/`      | that certificate and every former one, as `<id>.pem`                     |
 
 To replace a key: move its file away, run the command again, restart the processes (they read a file
-once). What the old key signed stays verifiable by `countersign.d` and `sealing.d`. The inbox is
-the exception: put the new key above the old one in the same file. A lost pepper cannot be replaced:
-every signing PIN is lost with it, so it belongs in a backup kept apart from the database's.
+once). What the old key signed stays verifiable by `countersign.d` and `sealing.d`. Three differ:
+- the inbox: put the new key above the old one in the same file;
+- the anchor: begin a new anchor file with it; keep the old file and key together for an auditor;
+- the pepper cannot be replaced: every signing PIN is lost with it, so it belongs in a backup kept
+  apart from the database's.
 """
 
 import datetime as dt
@@ -247,9 +249,9 @@ def load_countersign_public(
     )
 
 
-def load_anchor(directory: Path | str | None = None) -> ServerKey:
+def load_anchor_key(directory: Path | str | None = None) -> ed25519.Ed25519PrivateKey:
     """The key that signs the audit trail's anchors. `ServerKeyError` where it cannot be had."""
-    return _read_ed25519(_folder(directory) / ANCHOR)
+    return _read_ed25519(_folder(directory) / ANCHOR).private
 
 
 def load_pepper(directory: Path | str | None = None) -> bytes:

@@ -8,9 +8,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from pytest_django import DjangoDbBlocker
+import redis
+from pytest_django import DjangoDbBlocker, Settings
 
-from tests.support import database
+from portal.demo.processes import RunningService
+from tests.support import database, processes
 from tests.support.services import ROOT, SERVICES, Services, clone_database, drop_database
 
 pytest_plugins = ["tests.support.browsers"]
@@ -65,6 +67,79 @@ def django_db_setup(
     with django_db_blocker.unblock():
         connections.close_all()
         drop_database(services.server_url, connections["default"].settings_dict["NAME"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_in_redis(request: pytest.FixtureRequest) -> Generator[None, None, None]:
+    """After a test with the database: no task waits for the next one's worker, no cached page.
+
+    Kombu's own keys stay: this process has told Redis its queues once and will not do so again.
+    """
+    yield
+    marked = request.node.get_closest_marker("django_db") is not None
+    if not (marked or {"db", "transactional_db"} & set(request.fixturenames)):
+        return
+    services: Services = request.config.stash[SERVICES]
+    if services.redis is not None and services.redis.process.poll() is not None:
+        services.redis.start_again()  # the test killed it
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        left = [key for key in client.scan_iter(count=1000) if not key.startswith(b"_kombu")]
+        if left:
+            client.delete(*left)
+
+
+# --- servers around a test; more of them, and how to kill them, in tests/support/processes.py ---
+
+
+@pytest.fixture(scope="session")
+def _site(django_db_setup: None) -> Generator[str, None, None]:
+    with processes.site_in_thread() as url:
+        yield url
+
+
+@pytest.fixture
+def portal_url(transactional_db: None, _site: str, settings: Settings) -> str:
+    """The address of the running portal, pages and websockets; it sees what the test commits."""
+    settings.PORTAL_BASE_URL = _site
+    return _site
+
+
+@pytest.fixture(scope="session")
+def _provider(services: Services) -> Generator[processes.IdentityProvider, None, None]:
+    with processes.identity_provider(services.oidc_socket) as running:
+        yield running
+
+
+@pytest.fixture
+def identity_provider(
+    _provider: processes.IdentityProvider,
+) -> processes.IdentityProvider:
+    """A real OpenID Connect provider that nobody is known to yet: `identity_provider.add(…)`."""
+    _provider.people.clear()
+    return _provider
+
+
+@pytest.fixture
+def mail_server(settings: Settings) -> Generator[processes.MailServer, None, None]:
+    """A real SMTP server that the portal's mail of this process goes to."""
+    with processes.mail_server() as running:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = processes.HOST, running.port
+        yield running
+
+
+@pytest.fixture
+def celery_worker(transactional_db: None) -> Generator[RunningService, None, None]:
+    """A real Celery worker process on this test's database and Redis."""
+    with processes.celery_worker() as running:
+        yield running
+
+
+@pytest.fixture
+def hl7_listener(transactional_db: None) -> Generator[RunningService, None, None]:
+    """A real HL7 listener process; its `url` names the port."""
+    with processes.hl7_listener() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.access.policies import AccessPolicy
+from portal.accounts.reach import MANAGE, ExternalOfUnit
 from portal.records.models import AppendOnlyHistory, BareRecord
 
 
@@ -54,6 +56,9 @@ class User(BareRecord, AbstractBaseUser, PermissionsMixin):
     history = AppendOnlyHistory(
         excluded_fields=["password", "last_login", "last_seen_at", "is_superuser"]
     )
+
+    # nobody looks through staff here: they are the directory's
+    access = AccessPolicy(view=(MANAGE,), scopes={MANAGE: ExternalOfUnit()})
 
     objects = UserManager()
     all_objects = AllUsers()

@@ -4,16 +4,24 @@ from django.urls import include, path
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 
+from portal.operations.views import health
 from portal.registry import registry
 
 urlpatterns = [
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
     path("oidc/", include("mozilla_django_oidc.urls")),
     path("cms/", include(wagtailadmin_urls)),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 for module in registry.modules():
     if module.urls:
-        urlpatterns.append(path(f"{module.label}/", include(module.urls)))
+        try:
+            urlpatterns.append(path(f"{module.label}/", include(module.urls)))
+        except Exception as error:
+            if module.is_portal:
+                raise
+            registry.quarantine(module.label, f"its pages do not load: {error!r}")
 
 urlpatterns.append(path("", include(wagtail_urls)))
 

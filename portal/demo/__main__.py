@@ -107,7 +107,7 @@ def _start_servers(supervisor: Supervisor, state: Path, ports: Ports) -> dict[st
     )
 
 
-def _start_server(supervisor: Supervisor, name: str, service: embedded.Service) -> None:
+def _start_server(supervisor: Supervisor, name: str, service: processes.Service) -> None:
     # A database's log names every refused statement: those are the portal's errors, not its own.
     child = supervisor.start(
         name, service.spawn, stop_signal=service.stop_signal, report_errors=False
@@ -131,9 +131,17 @@ def _prepare(supervisor: Supervisor, state: Path, env: dict[str, str]) -> list[d
     # a log of its own: it prints PINs, and is overwritten by the next start
     (supervisor.logs / "people.log").unlink(missing_ok=True)
     printed = supervisor.run([*manage, "demo_people", "--json"], env=env, log_name="people")
-    begins = f"\n{printed}".index("\n[")  # a library may have warned before
-    people: list[dict[str, Any]] = json.JSONDecoder().raw_decode(printed, begins)[0]
+    people = people_in(printed)
     (state / "people.json").write_text(json.dumps(people, ensure_ascii=False), encoding="utf-8")
+    return people
+
+
+def people_in(printed: str) -> list[dict[str, Any]]:
+    """The JSON list that `manage.py demo_people --json` printed among warnings."""
+    begins = f"\n{printed}".find("\n[")
+    if begins < 0:
+        raise ProcessError(f"`manage.py demo_people` named nobody:\n{printed}")
+    people: list[dict[str, Any]] = json.JSONDecoder().raw_decode(printed, begins)[0]
     return people
 
 

@@ -13,10 +13,7 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,73 +22,13 @@ import redis
 from psycopg import sql
 
 from portal.demo import processes
+from portal.demo.processes import START_LIMIT_S, RunningService, Service
 
 MAX_CONNECTIONS = 200
 REDIS_DATABASES = 64
 _SOCKET_NAME = ".s.PGSQL.5432.lock"
 _LONGEST_SOCKET_PATH = 100  # bytes; Linux allows 107, other systems 103
-_START_LIMIT_S = 60.0
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-
-
-@dataclass(frozen=True)
-class Service:
-    """A server that is prepared to be started, any number of times, at the same address."""
-
-    name: str
-    argv: tuple[str, ...]
-    url: str = field(repr=False)  # Redis' has its password
-    stop_signal: signal.Signals
-    is_ready: Callable[[], bool]
-    env: dict[str, str] | None = None
-    unprivileged: bool = False
-
-    def spawn(self, log: Path) -> subprocess.Popen[bytes]:
-        """Start the process; `is_ready` says when it can be used."""
-        return processes.spawn(
-            self.argv,
-            log=log,
-            env=self.env,
-            death_signal=self.stop_signal,
-            unprivileged=self.unprivileged,
-        )
-
-
-class RunningService:
-    """A started server: its `url`, and how to stop, kill and start it again."""
-
-    def __init__(self, service: Service, log: Path) -> None:
-        self.service = service
-        self.log = log
-        self.url = service.url
-        self.process = service.spawn(log)
-        self._wait_until_ready()
-
-    def _wait_until_ready(self) -> None:
-        try:
-            processes.wait_until(
-                self.service.is_ready,
-                process=self.process,
-                name=self.service.name,
-                log=self.log,
-                within_s=_START_LIMIT_S,
-            )
-        except BaseException:
-            processes.kill_group(self.process)
-            raise
-
-    def stop(self) -> None:
-        """End it in order; what it keeps is on disk afterwards."""
-        processes.stop(self.process, self.service.stop_signal)
-
-    def kill(self) -> None:
-        """End it as a power cut would (SIGKILL)."""
-        processes.kill_group(self.process)
-
-    def start_again(self) -> None:
-        """Start it after `stop` or `kill`, at the same address."""
-        self.process = self.service.spawn(self.log)
-        self._wait_until_ready()
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------
@@ -186,7 +123,7 @@ def _initialise(data: Path, programs: Path, *, log: Path) -> None:
         unprivileged=True,
     )
     try:
-        process.wait(_START_LIMIT_S)
+        process.wait(START_LIMIT_S)
     finally:
         processes.kill_group(process)
     if process.returncode != 0:

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -137,19 +138,32 @@ def _error(error: str, description: str) -> flask.Response:
     return response
 
 
-def server(people: Sequence[Person], *, port: int = 0) -> BaseWSGIServer:
-    """A server on the loopback that is bound but does not serve yet; port 0 takes a free one."""
-    return make_server(HOST, port, application(people), threaded=True)
+def server(
+    people: Sequence[Person], *, port: int = 0, listening: socket.socket | None = None
+) -> BaseWSGIServer:
+    """A server on the loopback that does not serve yet.
+
+    It listens on `port` (0: a free one), or on a socket that already listens.
+    """
+    return make_server(
+        HOST,
+        port,
+        application(people),
+        threaded=True,
+        fd=listening.fileno() if listening is not None else None,
+    )
 
 
 @contextmanager
-def running_in_thread(people: Sequence[Person], *, port: int = 0) -> Generator[str, None, None]:
+def running_in_thread(
+    people: Sequence[Person], *, port: int = 0, listening: socket.socket | None = None
+) -> Generator[str, None, None]:
     """Serve from a thread for as long as the block runs; gives the issuer's URL."""
-    provider = server(people, port=port)
+    provider = server(people, port=port, listening=listening)
     thread = threading.Thread(target=provider.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://{HOST}:{provider.server_port}"
+        yield f"http://{HOST}:{provider.socket.getsockname()[1]}"
     finally:
         provider.shutdown()
         thread.join()

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 UNPRIVILEGED_USER = "nobody"
 STOP_GRACE_S = 8.0
+START_LIMIT_S = 60.0
 
 
 class ProcessError(RuntimeError):
@@ -133,3 +135,65 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         pass
     process.wait()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process that is prepared to be started, any number of times, at the same address."""
+
+    name: str
+    argv: tuple[str, ...]
+    url: str = field(repr=False)  # may hold a password
+    stop_signal: signal.Signals
+    is_ready: Callable[[], bool]
+    env: dict[str, str] | None = None
+    unprivileged: bool = False
+    cwd: Path | None = None
+
+    def spawn(self, log: Path) -> subprocess.Popen[bytes]:
+        """Start the process; `is_ready` says when it can be used."""
+        return spawn(
+            self.argv,
+            log=log,
+            env=self.env,
+            death_signal=self.stop_signal,
+            unprivileged=self.unprivileged,
+            cwd=self.cwd,
+        )
+
+
+class RunningService:
+    """A started one: its `url`, and how to stop, kill and start it again."""
+
+    def __init__(self, service: Service, log: Path) -> None:
+        self.service = service
+        self.log = log
+        self.url = service.url
+        self.process = service.spawn(log)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        try:
+            wait_until(
+                self.service.is_ready,
+                process=self.process,
+                name=self.service.name,
+                log=self.log,
+                within_s=START_LIMIT_S,
+            )
+        except BaseException:
+            kill_group(self.process)
+            raise
+
+    def stop(self) -> None:
+        """End it in order; what it keeps is on disk afterwards."""
+        stop(self.process, self.service.stop_signal)
+
+    def kill(self) -> None:
+        """End it as a power cut would (SIGKILL)."""
+        kill_group(self.process)
+
+    def start_again(self) -> None:
+        """Start it after `stop` or `kill`, at the same address."""
+        self.process = self.service.spawn(self.log)
+        self._wait_until_ready()

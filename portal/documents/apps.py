@@ -6,3 +6,4 @@ from portal.registry import PortalModule
 class Documents(PortalModule):
     name = "portal.documents"
     verbose_name = _("Documents")
+    urls = "portal.documents.urls"

@@ -82,9 +82,12 @@ def verify_seal(
 ) -> SealState:
     """Say whether `pdf` is, byte for byte, what was sealed with (one of) `certificate`.
 
-    The certificate is our own and kept by us: that it has run out since says nothing of the seal.
+    Every changed byte of the document is found, and of the seal itself all but some twenty in the
+    headings that CMS leaves out of what it signs. The certificate is our own and kept by us: that
+    it has run out since says nothing of the seal.
     """
-    ours = [certificate] if isinstance(certificate, x509.Certificate) else list(certificate)
+    kept = [certificate] if isinstance(certificate, x509.Certificate) else certificate
+    ours = {each.public_bytes(Encoding.DER) for each in kept}
     # Failing to read a damaged file is a finding, not a fault: the parser raises whatever the
     # damage leads it into.
     try:
@@ -110,8 +113,7 @@ def _covers_every_byte(seal: EmbeddedPdfSignature, pdf: bytes) -> bool:
     return start == 0 and pdf[length:after] == b"<" + written + b">" and after + rest == len(pdf)
 
 
-def _verify(seal: EmbeddedPdfSignature, ours: list[x509.Certificate]) -> SealState:
-    signer = seal.signer_cert.dump()
+def _verify(seal: EmbeddedPdfSignature, ours: set[bytes]) -> SealState:
     # Judged at a moment when the certificate is valid, trusting it alone: no clock, no network.
     context = ValidationContext(
         trust_roots=[seal.signer_cert],
@@ -123,9 +125,7 @@ def _verify(seal: EmbeddedPdfSignature, ours: list[x509.Certificate]) -> SealSta
     )
     if not (status.intact and status.valid):
         return SealState.MODIFIED
-    if all(signer != each.public_bytes(Encoding.DER) for each in ours):
-        return SealState.FOREIGN
-    return SealState.INTACT
+    return SealState.INTACT if seal.signer_cert.dump() in ours else SealState.FOREIGN
 
 
 def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:

@@ -1,6 +1,14 @@
 from django.utils.translation import gettext_lazy as _
 
-from portal.registry import HealthCheck, NavigationItem, PeriodicTask, PortalModule, Privilege, Role
+from portal.registry import (
+    HealthCheck,
+    LiveTopic,
+    NavigationItem,
+    PeriodicTask,
+    PortalModule,
+    Privilege,
+    Role,
+)
 
 
 class Inbox(PortalModule):
@@ -15,6 +23,7 @@ class Inbox(PortalModule):
         Role("operator", _("Inbox operator"), ("inbox.read_messages", "inbox.replay_messages")),
     )
     navigation = (NavigationItem(_("Inbox"), "inbox:list", "inbox", ("inbox.read_messages",)),)
+    live_topics = (LiveTopic(r"inbox", "portal.inbox.selectors.may_listen"),)
     periodic_tasks = (
         PeriodicTask("inbox: process what waits", "portal.inbox.tasks.process_waiting", 5),
         PeriodicTask("inbox: purge", "portal.inbox.tasks.purge_old", 3600),

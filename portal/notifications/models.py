@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +32,28 @@ class Notification(Record):
 
     def __str__(self) -> str:
         return self.text
+
+
+class NotificationChoice(Record):
+    """Whether a person wants messages of a level by mail too. Without a row the level decides."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notification_choices"
+    )
+    level = models.CharField(max_length=10, choices=Notification.Level.choices)
+    by_mail = models.BooleanField()
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "level"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_notification_choice",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.level} {'by mail' if self.by_mail else 'on screen'}"
 
 
 class OutboxMail(Record):

@@ -21,7 +21,9 @@ class Operations(PortalModule):
         ),
     )
     navigation = (
-        NavigationItem(_("Operations"), "operations:status", "activity", ("operations.see_status",)),
+        NavigationItem(
+            _("Operations"), "operations:status", "activity", ("operations.see_status",)
+        ),
         NavigationItem(_("Audit trail"), "operations:audit", "history", ("audit.browse_logs",)),
     )
     periodic_tasks = (

@@ -2,50 +2,97 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from portal.access.decision import held_by
-from portal.registry import registry
+from portal.notifications.my_tasks import task_count
+from portal.notifications.services import person_topic, unread_count
+from portal.registry import NavigationItem, registry
+
+logger = logging.getLogger(__name__)
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
+    """Lazy where it costs a query: a fragment has no frame and pays for none."""
     return {
         "portal_name": settings.PORTAL_NAME,
         "portal_release": settings.PORTAL_RELEASE,
-        "portal_support": settings.PORTAL_SUPPORT_CONTACT,
+        "support_contact": settings.PORTAL_SUPPORT_CONTACT,
         "portal_demo": getattr(settings, "PORTAL_DEMO", False),
         "navigation": SimpleLazyObject(lambda: navigation(request)),
-        "unread_count": SimpleLazyObject(lambda: _unread(request)),
+        "header_tasks": SimpleLazyObject(lambda: header_tasks(request)),
+        "header_notifications": SimpleLazyObject(lambda: header_notifications(request)),
     }
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The left rail: the parts of the portal in which the person has something to do."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+    user = _person(request)
+    if user is None:
         return []
     held = held_by(user).privileges()
     groups = []
     for module in registry.modules():
         items = [
-            {
-                "label": item.label,
-                "icon": item.icon,
-                "url": reverse(item.url_name),
-                "current": request.path.startswith(reverse(item.url_name)),
-            }
+            {"label": item.label, "icon": item.icon, "url": url}
             for item in module.navigation
-            if not item.privileges or held & set(item.privileges)
+            if (not item.privileges or held & set(item.privileges)) and (url := _address(item))
         ]
         if items:
             groups.append({"label": module.verbose_name, "icon": module.icon, "items": items})
+    _mark_current([item for group in groups for item in group["items"]], request.path)
     return groups
 
 
-def _unread(request: HttpRequest) -> int:
-    return request.user.notifications.filter(read_at__isnull=True, deleted_at__isnull=True).count()
+def _address(item: NavigationItem) -> str:
+    """'' for an item that names no page: its own fault, not one of every page."""
+    try:
+        return reverse(item.url_name)
+    except NoReverseMatch:
+        logger.error("navigation names no page: %s", item.url_name)  # noqa: TRY400 the name says it all
+        return ""
+
+
+def _mark_current(items: list[dict[str, Any]], path: str) -> None:
+    """The item under whose address the page lies; of several the innermost."""
+    above = [item for item in items if path.startswith(item["url"])]
+    innermost = max(above, key=lambda item: len(item["url"]), default=None)
+    for item in items:
+        item["current"] = item is innermost
+
+
+def header_tasks(request: HttpRequest) -> dict[str, Any] | None:
+    """*My tasks* in the header, with how many wait."""
+    user = _person(request)
+    if user is None:
+        return None
+    return {
+        "url": reverse("notifications:tasks"),
+        "fragment_url": reverse("notifications:task_count"),
+        "topic": person_topic(user),
+        "count": SimpleLazyObject(lambda: task_count(user)),
+    }
+
+
+def header_notifications(request: HttpRequest) -> dict[str, Any] | None:
+    """The bell in the header, with how many messages are unread."""
+    user = _person(request)
+    if user is None:
+        return None
+    return {
+        "url": reverse("notifications:list"),
+        "fragment_url": reverse("notifications:unread_count"),
+        "topic": person_topic(user),
+        "count": SimpleLazyObject(lambda: unread_count(user)),
+    }
+
+
+def _person(request: HttpRequest) -> Any:
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None

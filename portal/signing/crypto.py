@@ -15,7 +15,7 @@ import binascii
 import datetime as dt
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -56,6 +56,7 @@ __all__ = [
     "Change",
     "CounterSigned",
     "NotCanonicalError",
+    "OpenKey",
     "PinProblem",
     "ProofMethod",
     "SealedKey",
@@ -71,6 +72,7 @@ __all__ = [
     "create_user_key",
     "digest",
     "open_and_sign",
+    "open_key",
     "plain",
     "verify_countersign",
     "verify_user",
@@ -185,15 +187,32 @@ def create_user_key(
     return _seal(secret, name, public_pem.decode(), pin, pepper, parameters)
 
 
-def open_and_sign(sealed: SealedKey, pin: str, pepper: bytes, data: bytes) -> bytes:
-    """Sign `data` (RSA-PSS, SHA-256, salt of 32 bytes) with the key that `pin` opens.
+@dataclass(frozen=True)
+class OpenKey:
+    """A signer's key, opened: held in memory for one act, never stored, never shown."""
+
+    key_id: str
+    private: rsa.RSAPrivateKey = field(repr=False)
+
+    def sign(self, data: bytes) -> bytes:
+        """RSA-PSS over `data`: SHA-256, salt of 32 bytes."""
+        return self.private.sign(data, _PSS, hashes.SHA256())
+
+
+def open_key(sealed: SealedKey, pin: str, pepper: bytes) -> OpenKey:
+    """Open `sealed` with its PIN: the dear part of signing, to be done while no row is locked.
 
     `WrongPin`, or `SealedKeyBroken` where no PIN could open it. Counting attempts is the caller's.
     """
     private = load_der_private_key(_open(sealed, pin, pepper), password=None)
     if not isinstance(private, rsa.RSAPrivateKey) or key_id(private.public_key()) != sealed.key_id:
         raise SealedKeyBroken("the sealed key is another than the one it is stored as")
-    return private.sign(data, _PSS, hashes.SHA256())
+    return OpenKey(sealed.key_id, private)
+
+
+def open_and_sign(sealed: SealedKey, pin: str, pepper: bytes, data: bytes) -> bytes:
+    """Sign `data` with the key that `pin` opens. Errors as `open_key`."""
+    return open_key(sealed, pin, pepper).sign(data)
 
 
 def change_pin(

@@ -8,11 +8,14 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.records.models import Record, append_only
+from portal.records.models import AppendOnlyHistory, BareRecord, append_only
 
 
-class SigningKey(Record):
-    """A person's RSA-3072 key, sealed by their signing PIN and a secret outside the database."""
+class SigningKey(BareRecord):
+    """A person's RSA-3072 key, sealed by their signing PIN and a secret outside the database.
+
+    ``revoked_at`` says from when on it is not trusted: what it signed before stays valid.
+    """
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signing_keys"
@@ -24,7 +27,10 @@ class SigningKey(Record):
     locked_until = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
 
-    class Meta(Record.Meta):
+    # a key sealed by a former PIN must not stay behind; tries are counted, not recorded
+    history = AppendOnlyHistory(excluded_fields=["sealed", "failures"])
+
+    class Meta(BareRecord.Meta):
         verbose_name = _("signing key")
         constraints = [
             models.UniqueConstraint(
@@ -80,3 +86,20 @@ class Supersession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signature} superseded: {self.reason}"
+
+
+class SignatureVerification(models.Model):
+    """The outcome of verifying every signature, for the operations page and the auditors."""
+
+    at = models.DateTimeField(default=timezone.now)
+    signatures = models.PositiveBigIntegerField()
+    faults = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        triggers = append_only()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.at:%Y-%m-%d %H:%M} UTC: {self.signatures} signatures, {len(self.faults)} faults"
+        )

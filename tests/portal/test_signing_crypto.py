@@ -456,6 +456,13 @@ def test_a_sealed_key_put_under_another_users_name_does_not_open(sealed):
             crypto.open_and_sign(tampered, PIN, PEPPER, b"data")
 
 
+def test_a_key_sealed_under_a_name_that_is_not_its_own_signs_nothing(sealed):
+    secret = crypto._open(sealed, PIN, PEPPER)
+    misnamed = crypto._seal(secret, "0" * 16, sealed.public_pem, PIN, PEPPER, QUICK)
+    with pytest.raises(crypto.SealedKeyBroken, match="another"):
+        crypto.open_and_sign(misnamed, PIN, PEPPER, b"data")
+
+
 @pytest.mark.requirement("PT-030")
 def test_a_proof_by_another_key_or_kind_of_key_does_not_verify(sealed):
     proof = crypto.open_and_sign(sealed, PIN, PEPPER, b"data")
@@ -559,8 +566,8 @@ def test_tampering_with_any_part_of_a_signature_is_detected(sealed, keys_folder)
         flipped = signature[:place] + bytes([signature[place] ^ 1]) + signature[place + 1 :]
         assert not crypto.verify_countersign(public, content.canonical(), flipped)
     assert not crypto.verify_countersign(public, content.canonical(), b"")
-    anchor = serverkeys.load_anchor(keys_folder)
-    assert not crypto.verify_countersign(anchor.public, content.canonical(), signature)
+    anchor = serverkeys.load_anchor_key(keys_folder)
+    assert not crypto.verify_countersign(anchor.public_key(), content.canonical(), signature)
 
 
 def test_a_time_of_signing_without_a_zone_cannot_be_signed():
@@ -651,7 +658,7 @@ def test_a_file_that_appears_while_its_key_is_being_made_is_kept(tmp_path):
 
 LOADERS = [
     (serverkeys.load_countersign, "countersign.pem"),
-    (serverkeys.load_anchor, "anchor.pem"),
+    (serverkeys.load_anchor_key, "anchor.pem"),
     (serverkeys.load_pepper, "pepper.key"),
     (serverkeys.load_inbox, "inbox.keys"),
     (serverkeys.load_sealing, "sealing.pem"),
@@ -779,4 +786,4 @@ def test_keys_are_found_where_the_settings_say(keys_folder, monkeypatch):
 
     monkeypatch.setattr(django.conf, "settings", SimpleNamespace(PORTAL_KEYS_DIR=str(keys_folder)))
     assert serverkeys.load_pepper() == (keys_folder / "pepper.key").read_bytes()
-    assert serverkeys.load_anchor() is serverkeys.load_anchor(keys_folder)
+    assert serverkeys.load_anchor_key() is serverkeys.load_anchor_key(keys_folder)

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.core.management import call_command, sql
 from django.db import connection
 from django.test import TransactionTestCase
@@ -56,7 +57,7 @@ def _migrate(url: str, *, cached: bool) -> None:
         sql.emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
         return
     call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
-    if cached:
+    if cached and dump.stem.endswith(_fingerprint()):  # no file changed meanwhile
         CACHE.mkdir(parents=True, exist_ok=True)
         whole = dump.with_suffix(f".{os.getpid()}")
         try:
@@ -77,8 +78,9 @@ def _postgres_program(name: str, *arguments: str) -> None:
 
 
 def _fingerprint() -> str:
-    """A hash of what the migrated database is made from: migrations, models, locks, the server."""
-    digest = hashlib.sha256(str(connection.pg_version // 10000).encode())
+    """A hash of what the migrated database is made from: apps, migrations, models, locks."""
+    made_for = [connection.pg_version // 10000, *settings.INSTALLED_APPS]
+    digest = hashlib.sha256("\n".join(map(str, made_for)).encode())
     files = [
         ROOT / "requirements" / "development.txt",
         ROOT / "portal" / "registry.py",

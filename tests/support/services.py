@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import pytest
 from psycopg import sql
 
 from portal.demo import embedded
+from portal.demo.processes import RunningService
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN_FOLDER = "PORTAL_TEST_RUN_DIR"
@@ -38,10 +40,11 @@ class Services:
     server_url: str
     database_url: str
     template_url: str
-    redis: embedded.RunningService | None
-    postgres: embedded.RunningService | None
+    redis: RunningService | None
+    postgres: RunningService | None
     owns_run: bool
-    started: list[embedded.RunningService] = field(default_factory=list)
+    oidc_socket: socket.socket
+    started: list[RunningService] = field(default_factory=list)
 
 
 SERVICES = pytest.StashKey[Services]()
@@ -61,10 +64,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def _start() -> Services:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     owns_run = worker == "main"
-    started: list[embedded.RunningService] = []
+    started: list[RunningService] = []
     try:
         if owns_run:
-            # `gettempdir` may be deep; a socket's path may not
             run_folder = Path(tempfile.mkdtemp(prefix="portal-tests-"))
             os.environ[RUN_FOLDER] = str(run_folder)
         else:
@@ -86,24 +88,27 @@ def _start() -> Services:
         redis=redis,
         postgres=postgres,
         owns_run=owns_run,
+        oidc_socket=socket.socket(),
         started=started,
     )
+    # Taken now, since the settings name the provider; it is started when a test wants it.
+    services.oidc_socket.bind(("127.0.0.1", 0))
+    services.oidc_socket.listen()
     state = run_folder / worker / "state"
     state.mkdir(parents=True, exist_ok=True)
     # Children that tests start (a Celery worker, a listener) read the same environment.
     os.environ.update(
         DATABASE_URL=services.database_url,
         PORTAL_STATE_DIR=str(state),
-        PORTAL_TEST_WORKER=worker,
+        PORTAL_REDIS_PREFIX=f"test-{worker}",
+        OIDC_ISSUER=f"http://127.0.0.1:{services.oidc_socket.getsockname()[1]}",
     )
     for name in ("PORTAL_KEYS_DIR", "PORTAL_ANCHOR_FILE", "PORTAL_LOG_DIR"):
         os.environ.pop(name, None)
     return services
 
 
-def _postgres_of_the_run(
-    run_folder: Path, started: list[embedded.RunningService]
-) -> embedded.RunningService | None:
+def _postgres_of_the_run(run_folder: Path, started: list[RunningService]) -> RunningService | None:
     if "DATABASE_URL" in os.environ:
         os.environ[SERVER_URL] = os.environ["DATABASE_URL"]
         return None
@@ -113,9 +118,7 @@ def _postgres_of_the_run(
     return postgres
 
 
-def _redis_of_this_process(
-    folder: Path, started: list[embedded.RunningService]
-) -> embedded.RunningService | None:
+def _redis_of_this_process(folder: Path, started: list[RunningService]) -> RunningService | None:
     real = "PORTAL_TEST_REAL_REDIS"
     if "PYTEST_XDIST_WORKER" not in os.environ and "REDIS_URL" in os.environ:
         os.environ[real] = os.environ["REDIS_URL"]
@@ -130,6 +133,7 @@ def _redis_of_this_process(
 
 
 def _stop(services: Services) -> None:
+    services.oidc_socket.close()
     if services.owns_run and services.postgres is None:
         drop_database(services.server_url, _database_of(services.template_url))
     for service in reversed(services.started):

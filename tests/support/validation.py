@@ -31,9 +31,7 @@ def write_report(path: Path, rows: Sequence[Row], known: dict[str, str]) -> None
     path.write_bytes(render_pdf(_TEMPLATE, report_data(rows, known, issued_at)))
 
 
-def report_data(
-    rows: Sequence[Row], known: dict[str, str], issued_at: datetime
-) -> dict[str, Any]:
+def report_data(rows: Sequence[Row], known: dict[str, str], issued_at: datetime) -> dict[str, Any]:
     """What the report says: also the requirements that no test names."""
     by_number: dict[str, list[Row]] = {number: [] for number in known}
     for row in rows:

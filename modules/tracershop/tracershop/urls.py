@@ -1,7 +1,27 @@
+"""Tracershop's addresses, under /tracershop/."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from tracershop.urls_shop import urlpatterns as shop
+from tracershop.views import board, certifications, orders, release, vials
 
 app_name = "tracershop"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("board/", board.board, name="board"),
+    path("board/accept/", board.accept, name="accept"),
+    path("board/reject/", board.reject, name="reject"),
+    path("board/unreject/", board.unreject, name="unreject"),
+    path("release/", release.release, name="release"),
+    path("vials/", vials.vials, name="vials"),
+    path("vials/<int:pk>/settle/", vials.settle, name="settle"),
+    path("batches/judge/", vials.judge_batch, name="judge_batch"),
+    path("orders/<int:pk>/", orders.order_detail, name="order"),
+    path("orders/<int:pk>/certificate/", orders.certificate, name="certificate"),
+    path("certifications/", certifications.certifications, name="certifications"),
+    path("certifications/add/", certifications.add, name="certify"),
+    path("certifications/<int:pk>/revoke/", certifications.revoke, name="revoke_certification"),
+    *shop,
+]

@@ -16,11 +16,12 @@ def _page(request: HttpRequest, template: str, status: int, **context: Any) -> H
         {
             "error_number": getattr(request, "id", ""),
             "portal_name": settings.PORTAL_NAME,
-            "portal_support": settings.PORTAL_SUPPORT_CONTACT,
+            "support_contact": settings.PORTAL_SUPPORT_CONTACT,
             **context,
         }
     )
-    return HttpResponse(html, status=status)
+    # the number stands in the header too: a page that htmx asked for a part shows it
+    return HttpResponse(html, status=status, headers={"X-Error-Number": getattr(request, "id", "")})
 
 
 @login_not_required

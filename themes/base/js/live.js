@@ -38,7 +38,7 @@ function refresh(element, detail) {
     pending.set(
       element,
       setTimeout(() => {
-        if (!element.isConnected) return;
+        if (!element.isConnected || refused.has(element.dataset.liveTopic)) return;
         if (isBusy(element)) {
           wait(BUSY_MS);
           return;

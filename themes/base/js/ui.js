@@ -111,6 +111,13 @@ function focusSummary(root) {
   }
 }
 
+// on a narrow screen the chosen day may lie outside the strip
+function showChosenDay() {
+  const day = document.querySelector(".week__day[aria-current]");
+  const strip = day?.closest(".week__days");
+  if (strip) strip.scrollLeft = day.offsetLeft - (strip.clientWidth - day.offsetWidth) / 2;
+}
+
 export function startUi() {
   document.addEventListener("click", (event) => {
     clickDialogs(event);
@@ -135,4 +142,5 @@ export function startUi() {
   openDialogsIn(document);
   focusSummary(document);
   showThemeChoice();
+  showChosenDay();
 }

@@ -86,6 +86,9 @@ def _lines(text: str) -> dict[str, _Line]:
         if key in lines:
             raise FormatError(where, Reason.TWICE)
         lines[key] = written[2].strip(), where
+    last = next(reversed(lines), "")
+    if text.rstrip(" \t").endswith(":") and last in _PRESENT:
+        raise FormatError(lines[last][1], Reason.MISSING)  # cut short just before the value
     for key in KEYS:
         if key not in lines and key in _FILLED + _PRESENT:
             raise FormatError(key, Reason.MISSING)

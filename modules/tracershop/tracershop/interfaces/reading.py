@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -24,19 +25,16 @@ def decode_text(raw: bytes) -> str:
     FormatError for UTF-16, for bytes that are no text, and for nothing. Text of another encoding
     with letters outside ASCII is, in practice, never valid UTF-8 by accident.
     """
-    if not raw.strip():
-        raise FormatError("file", Reason.EMPTY)
     if raw.startswith(_WIDE_BOMS) or re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]", raw):
         raise FormatError("file", Reason.NOT_TEXT)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        if raw.startswith(codecs.BOM_UTF8):
-            raise FormatError("file", Reason.NOT_TEXT) from None
-    try:
-        return raw.decode("cp1252")
-    except UnicodeDecodeError:
-        raise FormatError("file", Reason.NOT_TEXT) from None
+    # Bytes that begin with the mark of UTF-8 and are not UTF-8 are not taken for anything else.
+    for codec in ("utf-8-sig",) if raw.startswith(codecs.BOM_UTF8) else ("utf-8", "cp1252"):
+        with suppress(UnicodeDecodeError):
+            text = raw.decode(codec)
+            if not text.strip():
+                raise FormatError("file", Reason.EMPTY)
+            return text
+    raise FormatError("file", Reason.NOT_TEXT)
 
 
 def read_short(text: str, where: str, max_length: int = MAX_SHORT) -> str:

@@ -1,0 +1,134 @@
+"""What waits for a person in Tracershop (PT-045)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.access.decision import can, visible
+from portal.notifications.my_tasks import MyTask
+from tracershop.models import Booking, Certification, Order, RoomMapping, Vial
+from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
+from tracershop.rules.orders import OrderStatus
+
+
+def open_tasks(user: Any) -> Iterator[MyTask]:
+    """To accept, to release, to settle, to order, to map – by what the person may do."""
+    if can(user, ACCEPT):
+        yield from _orders(user)
+    if can(user, VIALS):
+        yield from _held_vials(user)
+    if can(user, ORDER_BOOKINGS):
+        yield from _bookings(user)
+    if can(user, MAP):
+        yield from _rooms()
+    if can(user, CERTIFY):
+        yield from _certifications()
+
+
+def _orders(user: Any) -> Iterator[MyTask]:
+    today = timezone.localdate()
+    certified = set(
+        Certification.objects.filter(
+            user=user, valid_from__lte=today, expires_on__gte=today
+        ).values_list("tracer_id", flat=True)
+    )
+    rows = (
+        visible(user, Order.objects.all(), ACCEPT)
+        .filter(
+            Q(status=OrderStatus.ORDERED, deliver_on__gte=today)
+            | Q(status=OrderStatus.ACCEPTED, deliver_on=today, tracer__in=certified)
+        )
+        .values("deliver_on", "status")
+        .annotate(number=Count("pk"), due_at=Min("deliver_at"))
+        .order_by("due_at")
+    )
+    for row in rows:
+        accept = row["status"] == OrderStatus.ORDERED
+        if not accept and not can(user, RELEASE):
+            continue
+        text = _("Accept %(n)s orders") if accept else _("Release %(n)s orders")
+        yield MyTask(
+            title=text % {"n": row["number"]},
+            url=f"{reverse('tracershop:board')}?day={row['deliver_on']:%Y-%m-%d}",
+            icon="check" if accept else "shield",
+            due_at=row["due_at"],
+            count=row["number"],
+        )
+
+
+def _held_vials(user: Any) -> Iterator[MyTask]:
+    number = (
+        visible(user, Vial.objects.all(), VIALS)
+        .filter(Q(tracer__isnull=True) | Q(customer__isnull=True))
+        .count()
+    )
+    if number:
+        yield MyTask(
+            _("Settle %(n)s held vials") % {"n": number},
+            reverse("tracershop:vials"),
+            icon="vial",
+            count=number,
+            urgent=True,
+        )
+
+
+def _bookings(user: Any) -> Iterator[MyTask]:
+    now = timezone.now()
+    rows = (
+        visible(user, Booking.objects.all(), ORDER_BOOKINGS)
+        .filter(
+            status=Booking.Status.BOOKED,
+            order__isnull=True,
+            starts_at__gte=now,
+            starts_at__lt=now + timedelta(days=7),
+        )
+        .values("starts_at__date")
+        .annotate(number=Count("pk"), due_at=Min("starts_at"))
+        .order_by("due_at")
+    )
+    for row in rows:
+        yield MyTask(
+            _("Order for %(n)s bookings") % {"n": row["number"]},
+            f"{reverse('tracershop:bookings')}?day={row['starts_at__date']:%Y-%m-%d}",
+            icon="calendar",
+            due_at=row["due_at"],
+            count=row["number"],
+        )
+
+
+def _rooms() -> Iterator[MyTask]:
+    number = (
+        Booking.objects.filter(endpoint__isnull=True, status=Booking.Status.BOOKED)
+        .exclude(room__in=RoomMapping.objects.values("room"))
+        .values("room")
+        .distinct()
+        .count()
+    )
+    if number:
+        yield MyTask(
+            _("Map %(n)s rooms") % {"n": number},
+            reverse("tracershop:mappings"),
+            icon="link",
+            count=number,
+        )
+
+
+def _certifications() -> Iterator[MyTask]:
+    today = timezone.localdate()
+    number = Certification.objects.filter(
+        expires_on__range=(today, today + timedelta(days=30))
+    ).count()
+    if number:
+        yield MyTask(
+            _("%(n)s certifications expire within 30 days") % {"n": number},
+            reverse("tracershop:certifications"),
+            icon="shield",
+            count=number,
+        )

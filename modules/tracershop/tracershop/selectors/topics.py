@@ -1,0 +1,43 @@
+"""What is announced live, and who may listen (TS-120)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from portal.access.decision import can
+from portal.live.services import publish
+from tracershop.models import Customer, Order
+from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
+
+VIALS = "tracershop/vials"
+BOOKINGS = "tracershop/bookings"
+
+
+def day_topic(day: date) -> str:
+    return f"tracershop/day/{day:%Y-%m-%d}"
+
+
+def customer_topic(customer_id: int) -> str:
+    return f"tracershop/customer/{customer_id}"
+
+
+def may_see_board(user: Any, day: str | None = None) -> bool:
+    return can(user, SEE_ALL)
+
+
+def may_see_bookings(user: Any) -> bool:
+    return can(user, ORDER_BOOKINGS) or can(user, SEE_ALL)
+
+
+def may_see_customer(user: Any, pk: str) -> bool:
+    customer = Customer.objects.select_related("unit").filter(pk=pk).first()
+    return customer is not None and (
+        can(user, SEE_OWN, customer) or can(user, SEE_ALL, customer)
+    )
+
+
+def announce_order(order: Order, what: str) -> None:
+    """An order changed: to the board of its day and to its customer's pages."""
+    publish(day_topic(order.deliver_on), what, order.pk)
+    publish(customer_topic(order.customer_id), what, order.pk)

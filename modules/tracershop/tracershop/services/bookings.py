@@ -1,0 +1,216 @@
+"""Bookings: taken from HL7, ordered for, purged (TS-020 to TS-024)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.audit.services import record
+from portal.inbox.models import InboundMessage
+from portal.inbox.services import read_raw
+from portal.live.services import publish
+from portal.notifications.services import notify
+from portal.records.context import ServiceActor
+from portal.records.errors import Refused
+from portal.records.purging import purge
+from portal.records.services import writes
+from portal.registry import registry
+from tracershop.interfaces.hl7_orders import (
+    BookingAct,
+    BookingMessage,
+    parse_order_message,
+    without_patient,
+)
+from tracershop.models import Booking, Order, RoomMapping
+from tracershop.selectors.booking_plan import DayPlan, plan_day
+from tracershop.selectors.schedule import site_zone
+from tracershop.selectors.topics import BOOKINGS
+from tracershop.services.ordering import place_activity_order, place_injection_order
+from tracershop.words import told
+
+HL7 = ServiceActor("booking import")
+
+
+def check_order_message(raw: bytes) -> bytes:
+    """Before the acknowledgement: can it be understood? Returns it without the patient (TS-022)."""
+    parse_order_message(raw, site_zone())
+    return without_patient(raw)
+
+
+def take_order_message(message: InboundMessage) -> str:
+    """Make, change or cancel the bookings that a stored message speaks of."""
+    done = []
+    for booking in parse_order_message(read_raw(message), site_zone()):
+        done.append(take_booking(actor=HL7, booking=booking))
+    return ", ".join(done)
+
+
+@writes
+def take_booking(*, actor: Any, booking: BookingMessage) -> str:
+    """One booking of one message; repeating it changes nothing."""
+    if booking.act == BookingAct.NO_CHANGE:
+        return "no change"
+    known = (
+        Booking.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("order__ordered_by")
+        .filter(accession=booking.accession)
+        .first()
+    )
+    if booking.act == BookingAct.CANCEL:
+        return _cancel(known)
+    return _upsert(known, booking)
+
+
+def _cancel(known: Booking | None) -> str:
+    if known is None:
+        return "cancelled, not known"
+    if known.status == Booking.Status.CANCELLED:
+        return "cancelled already"
+    known.status = Booking.Status.CANCELLED
+    known.save()
+    _tell_orderer(known, _("A booking of order %(number)s was cancelled."))
+    publish(BOOKINGS, "cancelled", known.pk)
+    return "cancelled"
+
+
+def _upsert(known: Booking | None, message: BookingMessage) -> str:
+    endpoint_id = (
+        RoomMapping.objects.filter(room=message.room).values_list("endpoint_id", flat=True).first()
+    )
+    values = {
+        "starts_at": message.starts_at,
+        "procedure_code": message.procedure_code,
+        "procedure_text": message.procedure_text,
+        "room": message.room,
+        "status": Booking.Status.BOOKED,
+        "endpoint_id": endpoint_id,
+    }
+    if known is None:
+        known = Booking.objects.create(accession=message.accession, **values)
+        publish(BOOKINGS, "booked", known.pk)
+        return "booked"
+    if all(getattr(known, name) == value for name, value in values.items()):
+        return "known already"
+    for name, value in values.items():
+        setattr(known, name, value)
+    known.save()
+    _tell_orderer(known, _("A booking of order %(number)s was changed."))
+    publish(BOOKINGS, "changed", known.pk)
+    return "changed"
+
+
+def _tell_orderer(booking: Booking, text: Any) -> None:
+    order = booking.order
+    if order is not None and order.deleted_at is None:
+        notify(
+            order.ordered_by,
+            str(text % {"number": order.pk}),
+            url=f"/tracershop/orders/{order.pk}/",
+            level="warning",
+        )
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """What a confirmation made, and the plan it was."""
+
+    orders: list[Order]
+    plan: DayPlan
+
+
+@writes
+def order_bookings(
+    *,
+    actor: Any,
+    day: date,
+    booking_ids: Collection[int],
+    fingerprint: str,
+    now: datetime | None = None,
+) -> Ordered:
+    """Order for the ticked bookings, exactly as the preview with this fingerprint said.
+
+    All or nothing. Bookings are locked and those ordered already are left out of the plan, so a
+    second confirmation of the same preview orders nothing twice: it is refused.
+    """
+    now = now or timezone.now()
+    list(
+        Booking.objects.select_for_update(no_key=True)
+        .filter(pk__in=set(booking_ids))
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    plan = plan_day(actor, day, only=booking_ids, now=now)
+    if plan.plan.unplaced:
+        details = [
+            f"{plan.bookings[each.facts['booking_key']].accession}: {told(each)}"  # type: ignore[index]
+            for each in plan.plan.unplaced
+        ]
+        raise Refused(
+            _("Some bookings cannot be placed; nothing was ordered."),
+            code="unplaced",
+            details=details,
+        )
+    if set(plan.bookings) != set(booking_ids) or plan.unmapped or plan.fingerprint != fingerprint:
+        raise Refused(
+            _("The bookings changed since you looked; look at the plan again."), code="plan_changed"
+        )
+    orders = [_order_line(actor, plan, line, now) for line in plan.plan.lines]
+    orders += [_order_injections(actor, plan, line, now) for line in plan.plan.injections]
+    if not orders:
+        raise Refused(_("No booking is ticked."), code="nothing")
+    record(
+        "tracershop.bookings_ordered",
+        data={"day": day, "orders": [order.pk for order in orders], "bookings": len(plan.bookings)},
+    )
+    publish(BOOKINGS, "ordered")
+    return Ordered(orders, plan)
+
+
+def _order_line(actor: Any, plan: DayPlan, line: Any, now: datetime) -> Order:
+    slot = plan.slots[line.slot.key]
+    order = place_activity_order(
+        actor=actor,
+        slot_id=slot.slot.pk,
+        day=slot.deliver_at.date(),
+        activity_mbq=line.ordered_mbq,
+        now=now,
+    )
+    for contribution in line.contributions:
+        _tie(plan.bookings[contribution.booking_key], order, contribution.activity_mbq)
+    return order
+
+
+def _order_injections(actor: Any, plan: DayPlan, line: Any, now: datetime) -> Order:
+    order = place_injection_order(
+        actor=actor,
+        endpoint_id=line.endpoint,
+        tracer_id=line.tracer,
+        inject_at=line.injected_at,
+        injections=line.injections,
+        intended_use=Order.Use.HUMAN,
+        now=now,
+    )
+    _tie(plan.bookings[line.booking_key], order, None)
+    return order
+
+
+def _tie(booking: Booking, order: Order, activity_mbq: float | None) -> None:
+    booking.order = order
+    booking.ordered_mbq = activity_mbq
+    booking.save()
+
+
+@writes
+def purge_old_bookings(*, actor: Any, now: datetime | None = None) -> int:
+    """Remove bookings of examinations longer ago than the set number of days (TS-022)."""
+    days = registry.settings_for("tracershop").booking_keep_days
+    limit = (now or timezone.now()) - timedelta(days=days)
+    count = purge(Booking.all_objects.filter(starts_at__lt=limit))
+    if count:
+        record("tracershop.bookings_purged", data={"count": count, "older_than_days": days})
+    return count

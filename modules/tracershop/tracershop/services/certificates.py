@@ -1,0 +1,178 @@
+"""The release certificate: a sealed PDF of what was signed (TS-086)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone, translation
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+
+from portal.documents.models import IssuedDocument
+from portal.documents.services import issue
+from portal.records.services import locked, writes
+from portal.signing.models import Signature
+from tracershop.models import Release
+from tracershop.rules.decay import activity_at
+from tracershop.selectors.topics import announce_order
+from tracershop.words import release_warning
+
+KIND = "tracershop.release_certificate"
+TEMPLATE = Path(__file__).parent.parent / "documents" / "release_certificate.typ"
+
+
+@writes
+def issue_release_certificate(*, actor: Any, release_id: int) -> IssuedDocument:
+    """Issue the certificate of a release; doing it again gives the one that was issued.
+
+    It is made from the signed content, not from the rows as they are now: what the paper says is
+    what was signed.
+    """
+    release = locked(
+        Release.all_objects.select_related("order__customer", "released_by", "signature__key"),
+        release_id,
+    )
+    with translation.override(settings.LANGUAGE_CODE):
+        data = certificate_data(release)
+        document = issue(
+            kind=KIND,
+            obj=release,
+            title=_("Release certificate"),
+            number=f"RC-{release.order_id}-{release.pk}",
+            data=data,
+            template=TEMPLATE,
+            issued_by=release.released_by,
+        )
+    announce_order(release.order, "certificate")
+    return document
+
+
+def certificate_data(release: Release) -> dict[str, Any]:
+    """What the template is given, in the words and formats of the active language."""
+    signed = json.loads(release.signature.payload)
+    order, vials = signed["order"], signed["vials"]
+    deliver_at = _time(order["deliver_at"])
+    return {
+        "document": {
+            "organisation": settings.PORTAL_NAME,
+            "title": _("Release certificate"),
+            "number": f"RC-{release.order_id}-{release.pk}",
+            "version": "1",
+            "issued_at": release.released_at.isoformat(),
+            "issued_at_text": _moment(release.released_at),
+            "verify_url": f"{settings.PORTAL_BASE_URL}/tracershop/orders/{release.order_id}/",
+            "lang": translation.get_language() or "en",
+        },
+        "labels": _labels(),
+        "use": "human" if order["intended_use"] == "human" else "preclinical",
+        "order": {
+            "number": str(order["number"]),
+            "customer": order["customer"],
+            "endpoint": order["endpoint"],
+            "deliver_at": _moment(deliver_at),
+            "tracer": order["tracer"],
+            "isotope": order["isotope"],
+            "half_life": f"{_number(order['half_life_s'], 1)} s",
+            "ordered_activity_mbq": _number(order["activity_mbq"], 0),
+            "injections": None if order["injections"] is None else str(order["injections"]),
+            "delivered_activity_mbq": _number(signed["delivered_mbq"], 0),
+        },
+        "vials": [_vial(vial, order, deliver_at) for vial in vials],
+        "warnings": [
+            {"text": release_warning(code), "reason": _("confirmed by the releaser")}
+            for code in signed["confirmed"]
+        ],
+        "signature": _signature(release.signature),
+    }
+
+
+def _vial(vial: dict[str, Any], order: dict[str, Any], deliver_at: datetime) -> dict[str, Any]:
+    filled_at = _time(vial["filled_at"])
+    at_delivery = activity_at(vial["activity_mbq"], order["half_life_s"], filled_at, deliver_at)
+    return {
+        "lot": vial["lot"],
+        "position": vial["position"],
+        "filled_at": _moment(filled_at),
+        "activity_at_fill_mbq": _number(vial["activity_mbq"], 1),
+        "volume_ml": _number(vial["volume_ml"], 2),
+        "activity_at_delivery_mbq": _number(at_delivery, 1),
+        "expires_at": _moment(_time(vial["expires_at"])) if vial["expires_at"] else None,
+    }
+
+
+def _signature(signature: Signature) -> dict[str, Any]:
+    utc = signature.signed_at.astimezone(UTC)
+    return {
+        "printed_name": signature.printed_name,
+        "meaning": signature.meaning,
+        "signed_at_utc": f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        "signed_at_local": f"{timezone.localtime(signature.signed_at):%Y-%m-%d %H:%M:%S %Z}",
+        "key_id": signature.key.key_id,
+        "digest": signature.digest,
+        "countersign_key_id": signature.countersign_key_id,
+    }
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _moment(value: datetime) -> str:
+    return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+
+
+def _number(value: float | None, digits: int) -> str | None:
+    if value is None:
+        return None
+    return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "version": _("Version"),
+        "issued_at": _("Issued"),
+        "page": _("Page"),
+        "of": _("of"),
+        "verify_at": _("Verify at"),
+        "data_sha256": _("SHA-256 of the data"),
+        "printed_name": _("Name"),
+        "meaning": _("Meaning"),
+        "signed_at": _("Signed (UTC)"),
+        "signed_at_local": _("Signed (local time)"),
+        "signing_key": _("Signing key"),
+        "signed_digest": _("SHA-256 of what was signed"),
+        "countersign_key": _("Server's key"),
+        "use": _("Intended use"),
+        "use_human": _("HUMAN USE"),
+        "use_human_note": _("Released for use in humans"),
+        "use_preclinical": _("PRECLINICAL USE"),
+        "use_preclinical_note": _("NOT FOR HUMANS"),
+        "order": _("Order"),
+        "order_number": _("Order number"),
+        "customer": _("Customer"),
+        "endpoint": _("Endpoint"),
+        "deliver_at": _("Delivery"),
+        "tracer": _("Tracer"),
+        "isotope": _("Isotope"),
+        "half_life": _("Half-life"),
+        "ordered_activity": _("Ordered (MBq)"),
+        "ordered_injections": _("Ordered injections"),
+        "delivered_activity": _("Delivered (MBq)"),
+        "vials": _("Vials"),
+        "lot": _("Lot"),
+        "position": _("Position"),
+        "filled_at": _("Filled"),
+        "activity_at_fill": _("At fill (MBq)"),
+        "volume": _("Volume (ml)"),
+        "activity_at_delivery": _("At delivery (MBq)"),
+        "expires_at": _("Use before"),
+        "total": _("Total"),
+        "warnings": _("Confirmed warnings"),
+        "no_warnings": _("None"),
+        "reason": _("Reason"),
+        "release": _("Release"),
+    }

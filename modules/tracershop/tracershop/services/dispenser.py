@@ -1,0 +1,265 @@
+"""The watched folder: files taken in once, whatever happens; their vials; what is left open."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.access.selectors import people_with
+from portal.audit.services import record
+from portal.inbox.models import InboundMessage
+from portal.inbox.services import read_raw, store_message
+from portal.notifications.services import notify, tasks_changed
+from portal.records.context import ServiceActor
+from portal.records.services import writes
+from portal.registry import registry
+from tracershop.interfaces.dispensed import DispensedVial
+from tracershop.interfaces.dispenser_files import is_dispenser_file, read_dispenser_file
+from tracershop.models import Customer, Tracer, Vial
+from tracershop.models.reach import VIALS
+from tracershop.rules.lots import LotError, LotNumber, parse_lot
+from tracershop.rules.vials import VialFacts, VialLimits, vial_warnings
+from tracershop.selectors.schedule import site_zone
+from tracershop.services.vials import announce_vial
+
+logger = logging.getLogger(__name__)
+
+DISPENSER = ServiceActor("dispenser import")
+ARCHIVE = "archive"
+LARGEST_FILE_BYTES = 20 * 1024 * 1024
+_SEEN_FOR_S = 7 * 24 * 3600
+
+
+def watched_folder() -> Path:
+    return Path(registry.settings_for("tracershop").dispenser_folder)
+
+
+def check_folder() -> None:
+    """Health check: the folder is there and can be read."""
+    folder = watched_folder()
+    if not folder.is_dir():
+        raise RuntimeError(f"{folder} is not there")
+    next(folder.iterdir(), None)
+
+
+def read_folder() -> int:
+    """Take in every complete file of the watched folder; returns how many were new.
+
+    A file is complete when its size and time of change are those of the scan before. It is stored
+    (durably, by its content) before it is moved to the archive folder; where it cannot be moved it
+    stays, and is known by name, size and time.
+    """
+    folder = watched_folder()
+    taken = 0
+    for path in sorted(folder.iterdir()):
+        try:
+            if path.is_file() and is_dispenser_file(path.name) and _is_complete(path):
+                taken += _take_in(path)
+        except OSError as error:
+            logger.warning("dispenser file %s cannot be read now: %s", path.name, error)
+    return taken
+
+
+def _state(path: Path) -> str:
+    stat = path.stat()
+    return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _is_complete(path: Path) -> bool:
+    state = _state(path)
+    key = f"dispenser:{hashlib.sha256(str(path).encode()).hexdigest()}"
+    before = cache.get(key)
+    if before == f"taken {state}":
+        return False
+    if before != state:
+        cache.set(key, state, _SEEN_FOR_S)
+        return False
+    return True
+
+
+def _take_in(path: Path) -> bool:
+    state = _state(path)
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raw = path.open("rb").read(1024)  # enough to say what it was; the file stays where it is
+    else:
+        raw = path.read_bytes()
+    if _state(path) != state:
+        return False  # it grew while it was read
+    _pk, new = store_message(
+        channel="dispenser",
+        kind=path.suffix.lstrip(".").lower()[:50],
+        source=path.name,
+        identity=hashlib.sha256(raw).hexdigest(),
+        raw=raw,
+        keep=raw,
+    )
+    logger.info("dispenser file %s stored%s", path.name, "" if new else " before")
+    _put_away(path, state)
+    return new
+
+
+def _put_away(path: Path, state: str) -> None:
+    archive = path.parent / ARCHIVE
+    try:
+        archive.mkdir(exist_ok=True)
+        target = archive / path.name
+        if target.exists():
+            target = archive / f"{timezone.now():%Y%m%d%H%M%S%f}-{path.name}"
+        path.rename(target)
+    except OSError:
+        key = f"dispenser:{hashlib.sha256(str(path).encode()).hexdigest()}"
+        cache.set(key, f"taken {state}", _SEEN_FOR_S)
+
+
+def check_file(raw: bytes) -> bytes:
+    """A corrected file must hold something; what is wrong inside shows when it is processed."""
+    if not raw.strip():
+        msg = "the file is empty"
+        raise ValueError(msg)
+    return raw
+
+
+@dataclass
+class Taken:
+    """What one file gave."""
+
+    new: int = 0
+    known: int = 0
+    held: int = 0
+
+
+def take_file(message: InboundMessage) -> str:
+    """The vials of a stored file. A bad row rejects that row; a bad file raises FormatError."""
+    result = read_dispenser_file(read_raw(message), message.source, site_zone())
+    taken = Taken()
+    for vial in result.vials:
+        take_vial(actor=DISPENSER, vial=vial, source=message, taken=taken)
+    parts = [f"{taken.new} vials"]
+    if taken.known:
+        parts.append(f"{taken.known} known already")
+    if taken.held:
+        parts.append(f"{taken.held} held")
+    if result.bad_rows:
+        parts.append(
+            f"{len(result.bad_rows)} rejected: "
+            + "; ".join(f"{row.where}: {row.reason}" for row in result.bad_rows[:20])
+        )
+    if taken.held or result.bad_rows:
+        _alert(message, taken, len(result.bad_rows))
+    return ", ".join(parts)
+
+
+def _alert(message: InboundMessage, taken: Taken, bad_rows: int) -> None:
+    people = people_with(VIALS)
+    text = _("%(file)s: %(held)s vials held, %(bad)s rows rejected") % {
+        "file": message.source,
+        "held": taken.held,
+        "bad": bad_rows,
+    }
+    for person in people:
+        notify(person, text, url=f"/inbox/{message.pk}/", level="warning")
+    tasks_changed(people)
+
+
+@writes
+def take_vial(
+    *, actor: Any, vial: DispensedVial, source: InboundMessage | None, taken: Taken
+) -> Vial | None:
+    """Keep one vial; None when it is known already (lot, customer, fill time, activity, volume)."""
+    lot = _lot(vial.lot)
+    tracer = Tracer.objects.filter(lot_prefix__iexact=lot.prefix).first() if lot else None
+    customer = _customer(vial)
+    values = {
+        "lot": str(lot) if lot else vial.lot[:40],
+        "customer_label": _label(vial),
+        "filled_at": vial.filled_at,
+        "activity_mbq": round(vial.activity_mbq, 6),
+        "volume_ml": round(vial.volume_ml, 6),
+    }
+    if _known(values, customer):
+        taken.known += 1
+        return None
+    kept = Vial(
+        **values,
+        tracer=tracer,
+        customer=customer,
+        expires_at=vial.expires_at,
+        product=vial.product[:100],
+        dispenser=vial.dispenser[:100],
+        position=" ".join(filter(None, (vial.part, vial.position)))[:40],
+        value_status=str(vial.value_status or Vial.ValueStatus.INSTRUMENT),
+        warnings=_warnings(vial, lot, tracer),
+        source=source,
+    )
+    try:
+        with transaction.atomic():
+            kept.save()
+    except IntegrityError:  # taken in by another process at this very moment
+        taken.known += 1
+        return None
+    taken.new += 1
+    taken.held += kept.is_held
+    record("tracershop.vial_imported", kept, data={"warnings": kept.warnings, **values})
+    announce_vial(kept, "imported")
+    return kept
+
+
+def _lot(text: str) -> LotNumber | None:
+    try:
+        return parse_lot(text)
+    except LotError:
+        return None
+
+
+def _label(vial: DispensedVial) -> str:
+    parts = [str(vial.customer_id) if vial.customer_id is not None else "", vial.customer_name]
+    return "-".join(filter(None, parts))[:200]
+
+
+def _customer(vial: DispensedVial) -> Customer | None:
+    """By the dispenser's number; else by name. A number and a name that disagree settle nothing."""
+    by_name = Customer.objects.filter(name__iexact=vial.customer_name).first()
+    if vial.customer_id is None:
+        return by_name
+    by_number = Customer.objects.filter(dispenser_id=vial.customer_id).first()
+    if by_name is not None and by_number is not None and by_name != by_number:
+        return None
+    return by_number
+
+
+def _known(values: dict[str, Any], customer: Customer | None) -> bool:
+    """The same vial, though the two kinds of file may name one customer differently (TS-061)."""
+    same = Vial.objects.filter(
+        **{name: value for name, value in values.items() if name != "customer_label"}
+    )
+    if customer is not None:
+        return same.filter(customer=customer).exists()
+    return same.filter(customer_label=values["customer_label"]).exists()
+
+
+def _warnings(vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None) -> list[str]:
+    typed = () if vial.value_status in (None, "instrument") else ("activity_mbq",)
+    facts = VialFacts(
+        lot=lot,
+        filled_at=vial.filled_at,
+        use_before=vial.expires_at,
+        activity_mbq=vial.activity_mbq,
+        volume_ml=vial.volume_ml,
+        typed_fields=typed,
+    )
+    infinite = float("inf")
+    limits = (
+        VialLimits(tracer.min_vial_mbq, tracer.max_vial_mbq, tracer.min_vial_ml, tracer.max_vial_ml)
+        if tracer
+        else VialLimits(0, infinite, 0, infinite)
+    )
+    found = vial_warnings(facts, limits, now=timezone.now(), zone=site_zone())
+    return [str(warning.code) for warning in found]

@@ -1,0 +1,109 @@
+"""What a room and a procedure of the radiology system mean (TS-023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.access.decision import require, visible
+from portal.audit.services import differences, record
+from portal.live.services import publish
+from portal.records.errors import Refused
+from portal.records.services import check_version, locked, soft_delete, writes
+from tracershop.models import Booking, Endpoint, ProcedureMapping, RoomMapping, Tracer
+from tracershop.models.reach import MAP
+from tracershop.selectors.topics import BOOKINGS
+
+
+@writes
+def map_room(*, actor: Any, room: str, endpoint_id: int) -> RoomMapping:
+    """Say which endpoint a room is; bookings waiting for it are placed there at once."""
+    endpoint = _endpoint(actor, endpoint_id)
+    known = RoomMapping.objects.select_related("endpoint__customer").filter(room=room).first()
+    if known is not None:
+        require(actor, MAP, known)
+    mapping = known or RoomMapping(room=room)
+    old = str(mapping.endpoint) if known else ""
+    mapping.endpoint = endpoint
+    mapping.save()
+    record("tracershop.room_mapped", mapping, data={"room": room, "endpoint": [old, str(endpoint)]})
+    for booking in Booking.objects.select_for_update(no_key=True).filter(
+        room=room, order__isnull=True
+    ):
+        booking.endpoint = endpoint
+        booking.save()
+    publish(BOOKINGS, "mapped")
+    return mapping
+
+
+@writes
+def map_procedure(
+    *,
+    actor: Any,
+    procedure_code: str,
+    endpoint_id: int,
+    tracer_id: int,
+    units: float,
+    delay_min: int,
+    expected_version: int | None = None,
+) -> ProcedureMapping:
+    """Say what a procedure at an endpoint needs: tracer, MBq or injections, and the delay."""
+    endpoint = _endpoint(actor, endpoint_id)
+    tracer = Tracer.objects.filter(pk=tracer_id).first()
+    if tracer is None or not endpoint.catalogue.filter(tracer=tracer).exists():
+        raise Refused(
+            _("The tracer is not in the catalogue of %(endpoint)s.") % {"endpoint": endpoint},
+            code="not_in_catalogue",
+        )
+    if units <= 0 or (tracer.kind == Tracer.Kind.INJECTION and units != int(units)):
+        raise Refused(
+            _("Give an activity above 0 MBq, or a whole number of injections."), code="units"
+        )
+    if not -24 * 60 < delay_min < 24 * 60:
+        raise Refused(_("The delay must be less than a day."), code="delay")
+    mapping = ProcedureMapping.objects.filter(
+        procedure_code=procedure_code, endpoint=endpoint
+    ).first() or ProcedureMapping(procedure_code=procedure_code, endpoint=endpoint)
+    new = {"tracer": tracer, "units": units, "delay_min": delay_min}
+    old = {name: getattr(mapping, name) for name in new} if mapping.pk else {}
+    if mapping.pk:
+        check_version(mapping, expected_version, new)
+    for name, value in new.items():
+        setattr(mapping, name, value)
+    mapping.save()
+    changes = differences(
+        {name: str(value) for name, value in old.items()},
+        {name: str(value) for name, value in new.items()},
+    )
+    record("tracershop.procedure_mapped", mapping, data=changes)
+    publish(BOOKINGS, "mapped")
+    return mapping
+
+
+@writes
+def end_procedure_mapping(*, actor: Any, mapping_id: int) -> None:
+    mapping = locked(visible(actor, ProcedureMapping.objects.all(), MAP), mapping_id)
+    soft_delete(mapping)
+    record("tracershop.procedure_unmapped", mapping)
+    publish(BOOKINGS, "mapped")
+
+
+@writes
+def end_room_mapping(*, actor: Any, mapping_id: int) -> None:
+    mapping = locked(visible(actor, RoomMapping.objects.all(), MAP), mapping_id)
+    soft_delete(mapping)
+    record("tracershop.room_unmapped", mapping)
+    publish(BOOKINGS, "mapped")
+
+
+def _endpoint(actor: Any, endpoint_id: int) -> Endpoint:
+    endpoint = (
+        visible(actor, Endpoint.objects.all(), MAP)
+        .select_related("customer__unit")
+        .filter(pk=endpoint_id)
+        .first()
+    )
+    if endpoint is None:
+        raise Refused(_("There is no such endpoint."), code="gone")
+    return endpoint

@@ -1,0 +1,128 @@
+"""Vials: settled when their file left something open, allocated to orders; verdicts on batches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.access.decision import require, visible
+from portal.audit.services import differences, record
+from portal.live.services import publish
+from portal.records.errors import Refused
+from portal.records.services import locked, writes
+from tracershop.models import Batch, Customer, Order, Tracer, Vial
+from tracershop.models.reach import ACCEPT, VIALS
+from tracershop.rules.lots import LotError, parse_lot
+from tracershop.rules.orders import OrderStatus
+from tracershop.selectors import topics
+from tracershop.services.production import locked_orders
+from tracershop.words import sentence
+
+
+def announce_vial(vial: Vial, what: str) -> None:
+    """A vial changed: to the vials' page and the board of the day it was filled."""
+    publish(topics.VIALS, what, vial.pk)
+    publish(topics.day_topic(timezone.localtime(vial.filled_at).date()), what, vial.pk)
+
+
+@writes
+def settle_vial(
+    *, actor: Any, vial_id: int, tracer_id: int, customer_id: int, reason: str
+) -> Vial:
+    """Say what a held vial is and whose (TS-062); the file's own words stay beside it."""
+    vial = locked(visible(actor, Vial.objects.all(), VIALS), vial_id)
+    if not vial.is_held:
+        raise Refused(_("The vial is settled already."), code="settled")
+    tracer = Tracer.objects.filter(pk=tracer_id).first()
+    customer = visible(actor, Customer.objects.all()).filter(pk=customer_id).first()
+    if tracer is None or customer is None:
+        raise Refused(_("Choose a tracer and a customer."), code="gone")
+    if not reason.strip():
+        raise Refused(_("Settling a vial needs a reason."), code="reason_needed")
+    old = {"tracer": str(vial.tracer or ""), "customer": str(vial.customer or "")}
+    vial.tracer, vial.customer = tracer, customer
+    vial.save()
+    new = {"tracer": str(tracer), "customer": str(customer)}
+    record("tracershop.vial_settled", vial, data=differences(old, new))
+    announce_vial(vial, "settled")
+    return vial
+
+
+@writes
+def allocate_vials(*, actor: Any, order_id: int, vial_ids: Collection[int]) -> Order:
+    """Make these the vials that are to serve the order; others that did are free again."""
+    (order,) = locked_orders(actor, [order_id])
+    require(actor, ACCEPT, order)
+    if order.status == OrderStatus.RELEASED:
+        raise Refused(_("A released order keeps its vials."), code="released")
+    if order.status == OrderStatus.REJECTED:
+        raise Refused(_("The order is rejected."), code="rejected")
+    vials = lock_vials(actor, {*vial_ids, *order.vials.values_list("pk", flat=True)})
+    for vial in vials:
+        if vial.pk in vial_ids:
+            _check_fits(vial, order)
+        wanted = order if vial.pk in vial_ids else None
+        if vial.order_id != (wanted and wanted.pk):
+            vial.order = wanted
+            vial.save()
+            announce_vial(vial, "allocated" if wanted else "freed")
+    record("tracershop.vials_allocated", order, data={"vials": sorted(vial_ids)})
+    topics.announce_order(order, "allocated")
+    return order
+
+
+def _check_fits(vial: Vial, order: Order) -> None:
+    if vial.order_id not in (None, order.pk):
+        raise Refused(
+            _("Vial %(lot)s serves order %(number)s already.")
+            % {"lot": vial.lot, "number": vial.order_id},
+            code="vial_in_use",
+        )
+    if vial.tracer_id != order.tracer_id or vial.customer_id != order.customer_id:
+        raise Refused(
+            _("Vial %(lot)s is of another tracer or customer than the order.") % {"lot": vial.lot},
+            code="vial_does_not_fit",
+        )
+
+
+def lock_vials(actor: Any, vial_ids: Collection[int]) -> list[Vial]:
+    """The vials, locked in the order of their keys. Refused(code="gone") when one is missing."""
+    wanted = sorted(set(vial_ids))
+    vials = list(
+        visible(actor, Vial.objects.filter(pk__in=wanted), VIALS)
+        .select_for_update(no_key=True, of=("self",))
+        .select_related("tracer__isotope", "customer")
+        .order_by("pk")
+    )
+    if len(vials) < len(wanted):
+        raise Refused(_("A vial of the selection does not exist (any more)."), code="gone")
+    return vials
+
+
+@writes
+def set_batch_status(*, actor: Any, lot: str, status: str, reason: str) -> Batch:
+    """Quality control's verdict on a lot: nothing of a rejected or recalled one can be released."""
+    require(actor, VIALS)
+    try:
+        number = parse_lot(lot)
+    except LotError as error:
+        raise Refused(sentence(error.reason), code="lot") from None
+    if status not in Batch.Status.values:
+        raise Refused(_("There is no such status."), code="status")
+    if not reason.strip():
+        raise Refused(_("A verdict on a batch needs a reason."), code="reason_needed")
+    tracer = Tracer.objects.filter(lot_prefix__iexact=number.prefix).first()
+    if tracer is None:
+        raise Refused(_("No tracer has the lot prefix %(p)s.") % {"p": number.prefix}, code="prefix")
+    batch = Batch.objects.select_for_update(no_key=True).filter(lot=str(number)).first()
+    batch = batch or Batch(lot=str(number), tracer=tracer)
+    old = batch.status if batch.pk else ""
+    batch.status, batch.status_reason = status, reason.strip()
+    batch.save()
+    record("tracershop.batch_judged", batch, data={"status": [old, status]})
+    publish(topics.VIALS, "batch", batch.pk)
+    publish(topics.day_topic(number.filled_on), "batch", batch.pk)
+    return batch

@@ -1,0 +1,130 @@
+"""What must work for the portal to work: each part asked by itself, its failure caught (OP-004)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import redis
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from portal.registry import registry
+
+logger = logging.getLogger(__name__)
+
+BEAT_KEY = "operations:beat"
+BEAT_SILENT_AFTER = timedelta(seconds=60)
+WORKER_ANSWERS_WITHIN_S = 1.0
+REDIS_ANSWERS_WITHIN_S = 2.0
+LEAST_FREE_BYTES = 1024**3
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One lamp: whether it is well, and if not, why. Without a ``critical`` one no page works."""
+
+    name: str
+    ok: bool
+    reason: str = ""
+    critical: bool = False
+
+
+def run_checks() -> list[CheckResult]:
+    """Every check of the portal and of its modules, in a fixed order. Never raises."""
+    return [
+        _run("database", check_database, critical=True),
+        _run("Redis", check_redis, critical=True),
+        _run("worker", check_worker, critical=False),
+        _run("beat", check_beat, critical=False),
+        _run("disk", check_disk, critical=False),
+        *(
+            _run(declared.name, _imported_at_call(declared.check), critical=False)
+            for declared in registry.health_checks()
+        ),
+    ]
+
+
+def _imported_at_call(dotted: str) -> Callable[[], None]:
+    def check() -> None:
+        import_string(dotted)()
+
+    return check
+
+
+def _run(name: str, check: Callable[[], None], *, critical: bool) -> CheckResult:
+    try:
+        check()
+    except Exception as error:
+        reason = str(error).strip() or repr(error)
+        logger.warning("health: %s: %s", name, reason)
+        return CheckResult(name, ok=False, reason=reason, critical=critical)
+    return CheckResult(name, ok=True, critical=critical)
+
+
+def is_ready(results: list[CheckResult]) -> bool:
+    return all(result.ok for result in results if result.critical)
+
+
+def check_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def check_redis() -> None:
+    with redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=REDIS_ANSWERS_WITHIN_S,
+        socket_timeout=REDIS_ANSWERS_WITHIN_S,
+    ) as client:
+        client.ping()
+
+
+def note_beat(now: datetime) -> None:
+    """A worker was sent this by beat: both are alive."""
+    cache.set(BEAT_KEY, now.isoformat(), timeout=None)
+
+
+def last_beat_at() -> datetime | None:
+    noted = cache.get(BEAT_KEY)
+    return datetime.fromisoformat(noted) if noted else None
+
+
+def check_beat() -> None:
+    """The heartbeat is sent by beat and written by a worker."""
+    at = last_beat_at()
+    if at is None:
+        raise RuntimeError("no heartbeat yet: beat has sent nothing that a worker has run")
+    if timezone.now() - at > BEAT_SILENT_AFTER:
+        raise RuntimeError(f"the last heartbeat came at {timezone.localtime(at):%Y-%m-%d %H:%M:%S}")
+
+
+def check_worker() -> None:
+    """A worker wrote the heartbeat just now; where it did not, one must answer a ping."""
+    at = last_beat_at()
+    if at is not None and timezone.now() - at <= BEAT_SILENT_AFTER:
+        return
+    from celery import current_app
+
+    answers = current_app.control.broadcast(
+        "ping", reply=True, limit=1, timeout=WORKER_ANSWERS_WITHIN_S
+    )
+    if not answers:
+        raise RuntimeError("no worker answers")
+
+
+def check_disk() -> None:
+    """Room for files, logs and the anchors of the audit trail."""
+    place = Path(settings.MEDIA_ROOT)
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < LEAST_FREE_BYTES:
+        raise RuntimeError(f"{free / 1024**2:.0f} MiB are left where files are kept")
