@@ -26,7 +26,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 .PHONY: help demo test bench validation lint lock assets messages clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) $(BUILT) $(COMPILED) $(COLLECTED) ## Run the whole portal here (Ctrl-C stops it)
 	@exec $(BIN)/python -m portal.demo
@@ -40,12 +40,13 @@ bench: $(INSTALLED) $(BUILT) $(COMPILED) ## Measure speed, as ratios within one 
 validation: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test and write build/validation
 	@exec $(PYTEST) $(PARALLEL) --validation-dir=build/validation $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types, templates and who imports whom
+lint: $(INSTALLED) ## Check style, types, templates, imports and translations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
-	$(BIN)/djlint --quiet --lint --check themes portal modules
+	$(BIN)/djlint --quiet --lint themes portal modules
 	$(BIN)/lint-imports
+	$(BIN)/python -m portal.config.catalogues check
 
 lock: $(INSTALLED) ## Lock the newest versions of requirements/*.in, with hashes
 	$(LOCK) --upgrade requirements/production.in -o requirements/production.txt
@@ -96,3 +97,16 @@ $(COLLECTED): $(INSTALLED) $(BUILT) $(STATIC)
 	@echo "Collecting static files …"
 	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
 	@touch $@
+
+# --- what the outside world does to the running demo, from a second terminal
+
+.PHONY: demo-booking demo-vials manage
+
+demo-booking: $(INSTALLED) ## Send a booking by HL7 to the running demo; ARGS="--day 2026-12-01 --at 09:30"
+	@$(BIN)/python manage.py demo_booking $(ARGS)
+
+demo-vials: $(INSTALLED) ## Drop dispenser files into the running demo's folder; ARGS="--activity 20000"
+	@$(BIN)/python manage.py demo_vials $(ARGS)
+
+manage: $(INSTALLED) ## A command of the running demo: make manage ARGS=audit_verify
+	@$(BIN)/python manage.py $(ARGS)

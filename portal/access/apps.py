@@ -36,7 +36,10 @@ class Access(PortalModule):
     )
     navigation = (
         NavigationItem(
-            _("Roles at units"), "access:grants", "users", ("access.grant_role", "access.administer")
+            _("Roles at units"),
+            "access:grants",
+            "users",
+            ("access.grant_role", "access.administer"),
         ),
         NavigationItem(_("Why may X see Y?"), "access:explain", "eye", ("access.explain",)),
     )
@@ -44,9 +47,9 @@ class Access(PortalModule):
 
     def ready(self) -> None:
         super().ready()
-        from django.db.models.signals import post_migrate  # noqa: PLC0415
+        from django.db.models.signals import post_migrate
 
-        from portal.access.services import sync_predefined_roles  # noqa: PLC0415
+        from portal.access.services import sync_predefined_roles
 
         post_migrate.connect(
             lambda **_: sync_predefined_roles(), sender=self, weak=False, dispatch_uid="roles"

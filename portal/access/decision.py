@@ -72,9 +72,7 @@ def _load(user: Any) -> list[Holding]:
         RoleGrant.objects.in_force(timezone.localdate())
         .filter(Q(user=user) | Q(group__in=user.groups.all()))
         .filter(unit__deleted_at__isnull=True)
-        .values_list(
-            "pk", "role__name", "role__privileges", "unit__path", "unit__name", "below"
-        )
+        .values_list("pk", "role__name", "role__privileges", "unit__path", "unit__name", "below")
     )
     return [Holding(pk, role, frozenset(codes), *rest) for pk, role, codes, *rest in rows]
 
@@ -92,9 +90,7 @@ def reasons(user: Any, privilege: str, obj: Model | None = None) -> list[str]:
         return []
     held = held_by(user)
     if obj is None:
-        return [
-            f"role {holding.role} at {holding.unit_name}" for holding in held.of(privilege)
-        ]
+        return [f"role {holding.role} at {holding.unit_name}" for holding in held.of(privilege)]
     policy = getattr(type(obj), "access", None)
     scope = policy.scopes.get(privilege) if policy else None
     return scope.reasons(held, privilege, obj) if scope else []

@@ -60,10 +60,7 @@ class ByUnit:
             return None
         units = reduce(
             or_,
-            (
-                Q(path__startswith=h.unit_path) if h.below else Q(path=h.unit_path)
-                for h in holdings
-            ),
+            (Q(path__startswith=h.unit_path) if h.below else Q(path=h.unit_path) for h in holdings),
         )
         return Q(**{f"{self.lookup or 'pk'}__in": Unit.all_objects.filter(units).values("pk")})
 
@@ -93,7 +90,8 @@ class Anywhere:
 class ByRelation:
     """The person holds the privilege somewhere, and is related to the row's ``lookup`` object.
 
-    ``keys`` is a ``(user) -> values queryset`` of the keys that the person is related to.
+    ``keys`` is a ``(user) -> values_list(…, flat=True) queryset`` of the keys that the person is
+    related to.
     """
 
     lookup: str
@@ -111,7 +109,7 @@ class ByRelation:
             return []
         cache = held.cache.setdefault(("relation", self.lookup, self.keys), {})
         if "keys" not in cache:
-            cache["keys"] = {row[0] for row in self.keys(held.user).values_list()}
+            cache["keys"] = set(self.keys(held.user))
         if target.pk not in cache["keys"]:
             return []
         return [f"{self.words} {target}, as {held.of(privilege)[0].role}"]
@@ -128,9 +126,10 @@ class ByException:
     lookup: str = ""
 
     def _keys(self, held: Held, privilege: str) -> Any:
-        return self.model()._default_manager.filter(  # noqa: SLF001
+        exceptions = self.model()._default_manager.filter(  # noqa: SLF001
             user=held.user, permission__codename=privilege.split(".")[1]
-        ).values_list("content_object_id", flat=True)
+        )
+        return exceptions.values_list("content_object_id", flat=True)
 
     def q(self, held: Held, privilege: str) -> Q | None:
         return Q(**{f"{self.lookup or 'pk'}__in": self._keys(held, privilege)})

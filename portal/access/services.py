@@ -9,18 +9,19 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils import translation
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from guardian.shortcuts import assign_perm, remove_perm
 
-from portal.access.decision import can, forget_held, held_by, require
+from portal.access.decision import Holding, can, forget_held, held_by, require
 from portal.access.models import DirectoryGroup, Role, RoleGrant
 from portal.audit.services import record
 from portal.organisation.models import Unit
 from portal.records.context import ServiceActor, acting
 from portal.records.errors import Refused
-from portal.records.services import locked, soft_delete, writes
+from portal.records.services import check_version, locked, soft_delete, writes
 from portal.registry import registry
 
 DIRECTORY = ServiceActor("directory login")
@@ -66,9 +67,11 @@ def grant_role(
     Never to oneself, only at or below a unit where one may grant, never more than one holds there
     (unless one administers access there), and never a second *single* role of a module.
     """
-    _check_may_grant(actor, role, unit)
+    _check_may_grant(actor, role, unit, below=below)
     if user == actor:
         raise Refused(_("Nobody grants a role to themselves."), code="self_grant")
+    if starts_on and ends_on and ends_on < starts_on:
+        raise Refused(_("The role would end before it begins."), code="dates")
     get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
     if RoleGrant.objects.filter(user=user, role=role, unit=unit).exists():
         raise Refused(_("The person holds this role at this unit already."), code="already_held")
@@ -92,7 +95,7 @@ def grant_role(
 def end_grant(*, actor: Any, grant_id: int, reason: str) -> RoleGrant:
     """End a granted role; the row stays, inactive."""
     grant = locked(RoleGrant.objects.select_related("role", "unit", "user"), grant_id)
-    _check_may_grant(actor, grant.role, grant.unit)
+    _check_may_grant(actor, grant.role, grant.unit, below=grant.below)
     soft_delete(grant)
     record("access.role_ended", grant, data=_facts(grant))
     if grant.user:
@@ -100,18 +103,26 @@ def end_grant(*, actor: Any, grant_id: int, reason: str) -> RoleGrant:
     return grant
 
 
-def _check_may_grant(actor: Any, role: Role, unit: Unit) -> None:
+def _check_may_grant(actor: Any, role: Role, unit: Unit, *, below: bool) -> None:
     if isinstance(actor, ServiceActor):
         return
     held = held_by(actor)
-    if any(h.reaches(unit.path) for h in held.of("access.administer")):
+    if any(_covers(h, unit, below=below) for h in held.of("access.administer")):
         return
     require(actor, "access.grant_role")
-    if not any(h.reaches(unit.path) for h in held.of("access.grant_role")):
+    if not any(_covers(h, unit, below=below) for h in held.of("access.grant_role")):
         raise Refused(_("You may not grant roles at this unit."), code="outside_unit")
-    here = {code for h in held.holdings if h.reaches(unit.path) for code in h.privileges}
+    here = {code for h in held.holdings if _covers(h, unit, below=below) for code in h.privileges}
     if not set(role.privileges) <= here:
         raise Refused(_("This role holds more than you hold at this unit."), code="above_own")
+
+
+def _covers(holding: Holding, unit: Unit, *, below: bool) -> bool:
+    """Whether the holding is at least as wide as a grant at ``unit`` would be.
+
+    A role that one holds at a unit alone gives no say over what lies below it.
+    """
+    return holding.reaches(unit.path) and (holding.below or not below)
 
 
 def _single_codes(module: str) -> list[str]:
@@ -219,3 +230,111 @@ def _check_exception(actor: Any, user: Any) -> None:
         require(actor, "access.administer")
     if user == actor:
         raise Refused(_("Nobody grants a right to themselves."), code="self_grant")
+
+
+@writes
+def map_directory_group(
+    *, actor: Any, name: str, role: Role, unit: Unit, reason: str
+) -> DirectoryGroup:
+    """From their next log-in on, people of the directory group hold the role at the unit."""
+    _check_administers(actor, unit)
+    name = name.strip()
+    if DirectoryGroup.objects.filter(name=name, role=role, unit=unit).exists():
+        raise Refused(_("This group has this role at this unit already."), code="already_mapped")
+    mapping = DirectoryGroup.objects.create(name=name, role=role, unit=unit)
+    record("access.directory_group_mapped", mapping, data=_mapping_facts(mapping))
+    return mapping
+
+
+@writes
+def end_directory_mapping(*, actor: Any, mapping_id: int, reason: str) -> DirectoryGroup:
+    """People of the group lose the role at their next log-in, unless another group gives it."""
+    mapping = locked(DirectoryGroup.objects.select_related("role", "unit"), mapping_id)
+    _check_administers(actor, mapping.unit)
+    soft_delete(mapping)
+    record("access.directory_mapping_ended", mapping, data=_mapping_facts(mapping))
+    return mapping
+
+
+def _mapping_facts(mapping: DirectoryGroup) -> dict[str, Any]:
+    return {"group": mapping.name, "role": mapping.role.code, "unit": mapping.unit.code}
+
+
+def _check_administers(actor: Any, unit: Unit) -> None:
+    require(actor, "access.administer")
+    if isinstance(actor, ServiceActor):
+        return
+    if not any(_covers(h, unit, below=True) for h in held_by(actor).of("access.administer")):
+        raise Refused(_("You do not administer access at this unit."), code="outside_unit")
+
+
+@writes
+def compose_role(
+    *,
+    actor: Any,
+    name: str,
+    privileges: Iterable[str],
+    reason: str,
+    role_id: int | None = None,
+    expected_version: int | None = None,
+) -> Role:
+    """Make a role of privileges that the actor holds, or change one that administrators made.
+
+    Raises Refused: ``predefined`` roles are the modules'; ``self_grant`` for a role that the actor
+    holds; ``used_elsewhere`` for one that is held where the actor does not administer;
+    ``above_own`` for an added privilege that the actor does not hold; ``unknown``, ``empty``.
+    StaleRecord when somebody else changed the role meanwhile.
+    """
+    require(actor, "access.administer")
+    wanted = sorted(set(privileges))
+    if not wanted or not name.strip():
+        raise Refused(_("A role has a name and at least one privilege."), code="empty")
+    if unknown := set(wanted) - {privilege.code for privilege in registry.privileges()}:
+        raise Refused(_("There is no such privilege."), code="unknown", details=sorted(unknown))
+    if role_id is None:
+        role = Role(code=_composed_code(name), module="access", privileges=[])
+    else:
+        role = locked(Role.objects.all(), role_id)
+        _check_may_change(actor, role)
+        sent = {"name": name.strip(), "privileges": wanted}
+        check_version(role, expected_version, sent)
+    added = set(wanted) - set(role.privileges)
+    if not isinstance(actor, ServiceActor) and not added <= held_by(actor).privileges():
+        raise Refused(_("You can only give privileges that you hold."), code="above_own")
+    before = {"name": role.name, "privileges": role.privileges}
+    role.name, role.privileges = name.strip(), wanted
+    role.save()
+    record(
+        "access.role_composed",
+        role,
+        data={"name": [before["name"], role.name], "privileges": [before["privileges"], wanted]},
+    )
+    return role
+
+
+def _composed_code(name: str) -> str:
+    stem = code = f"composed.{slugify(name)[:80] or 'role'}"
+    number = 1
+    while Role.all_objects.filter(code=code).exists():
+        number += 1
+        code = f"{stem}-{number}"
+    return code
+
+
+def _check_may_change(actor: Any, role: Role) -> None:
+    if role.predefined:
+        raise Refused(_("This role is its module's; make one of your own."), code="predefined")
+    if isinstance(actor, ServiceActor):
+        return
+    grants = RoleGrant.objects.filter(role=role)
+    if grants.filter(Q(user=actor) | Q(group__in=actor.groups.all())).exists():
+        raise Refused(_("Nobody changes a role that they hold."), code="self_grant")
+    administers = held_by(actor).of("access.administer")
+    used = [(grant.unit, grant.below) for grant in grants.select_related("unit")]
+    mappings = DirectoryGroup.objects.filter(role=role).select_related("unit")
+    used += [(mapping.unit, True) for mapping in mappings]
+    for unit, below in used:
+        if not any(_covers(h, unit, below=below) for h in administers):
+            raise Refused(
+                _("The role is in use where you do not administer access."), code="used_elsewhere"
+            )

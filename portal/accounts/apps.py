@@ -27,6 +27,6 @@ class Accounts(PortalModule):
 
     def ready(self) -> None:
         super().ready()
-        from portal.accounts import receivers  # noqa: PLC0415
+        from portal.accounts import receivers
 
         receivers.connect()

@@ -52,9 +52,9 @@ class SessionLimits:
             idle=settings.PORTAL_SESSION_IDLE,
             absolute=settings.PORTAL_SESSION_ABSOLUTE,
         )
-        if why is None and now - session.last_seen_at >= SEEN_EVERY:
-            if BY_ITSELF not in request.headers:
-                mark_seen(session)
+        in_use = BY_ITSELF not in request.headers
+        if why is None and in_use and now - session.last_seen_at >= SEEN_EVERY:
+            mark_seen(session)
         return why
 
 

@@ -33,7 +33,9 @@ def _logged_out(request: HttpRequest, user: Any, **_: Any) -> None:
         end_session_of(request, SessionEnd.SIGNED_OUT)
 
 
-def _login_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+def _login_failed(
+    credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+) -> None:
     who = credentials.get("username") or "regional ID"
     why = getattr(request, "login_refusal", None) or "not accepted"
     address = client_address(request) if request else ""

@@ -1,4 +1,4 @@
-"""Audit trail and access log (PT-023): append-only, hash-chained, readable when a module is gone."""
+"""Audit trail and access log (PT-023): append-only, chained, readable when a module is gone."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def record(
 def log_access(
     kind: Access, obj: Any = None, *, patient: str = "", data: dict[str, Any] | None = None
 ) -> AccessEntry:
-    """Note in the access log that the acting person opened, exported, … ``obj`` (or a named thing)."""
+    """Note in the access log that the acting person opened, exported, … ``obj``."""
     return _append(AccessEntry, kind.value, obj, patient=patient, data=data)
 
 

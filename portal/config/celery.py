@@ -16,12 +16,12 @@ app.autodiscover_tasks()
 
 @app.on_after_finalize.connect
 def _schedule_declared_tasks(sender: Celery, **_: object) -> None:
-    import django  # noqa: PLC0415 the registry is filled only once Django has started
-    from django.apps import apps  # noqa: PLC0415
+    import django
+    from django.apps import apps
 
     if not apps.ready:
         django.setup()
-    from portal.registry import registry  # noqa: PLC0415
+    from portal.registry import registry
 
     for task in registry.periodic_tasks():
         sender.add_periodic_task(
@@ -31,7 +31,7 @@ def _schedule_declared_tasks(sender: Celery, **_: object) -> None:
 
 @worker_process_init.connect
 def _forget_inherited_connections(**_: object) -> None:
-    from django.db import connections  # noqa: PLC0415
+    from django.db import connections
 
     for connection in connections.all(initialized_only=True):
         connection.inc_thread_sharing()

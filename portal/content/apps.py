@@ -6,3 +6,4 @@ from portal.registry import PortalModule
 class Content(PortalModule):
     name = "portal.content"
     verbose_name = _("Content")
+    demo_data = "portal.content.demo.load"

@@ -30,5 +30,5 @@ def publish(topic: str, what: str, key: Any = None) -> None:
 def _send(topic: str, message: dict[str, Any]) -> None:
     try:
         async_to_sync(get_channel_layer().group_send)(group_name(topic), message)
-    except Exception as error:  # noqa: BLE001 the change is committed; a lost push is not an error
+    except Exception as error:
         logger.warning("live push for %s lost: %s", topic, error)

@@ -26,6 +26,8 @@ class Operations(PortalModule):
         ),
         NavigationItem(_("Audit trail"), "operations:audit", "history", ("audit.browse_logs",)),
     )
+    demo_people = "portal.operations.demo.people"
+    demo_data = "portal.operations.demo.load"
     periodic_tasks = (
         PeriodicTask("operations: beat is alive", "portal.operations.tasks.beat_alive", 15),
     )

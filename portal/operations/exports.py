@@ -22,7 +22,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def safe_text(value: Any) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP: CSV injection), no control characters."""
+    """Text that no spreadsheet takes for a formula (OWASP: CSV injection), and that prints."""
     text = "" if value is None else str(value)
     if text.lstrip(" ").startswith(_FORMULA):
         text = "'" + text

@@ -66,11 +66,11 @@ def changes(record: Any, page: int = 1) -> tuple[list[Change], bool]:
 def _shown_fields(model: type[Model], rows: list[Any]) -> list[Field]:
     if not rows:
         return []
-    kept = {field.name for field in rows[0]._meta.get_fields()}
+    kept = {field.name for field in rows[0]._meta.get_fields()}  # noqa: SLF001
     secret = set(getattr(model, "secret_fields", ()))
     return [
         field
-        for field in model._meta.concrete_fields
+        for field in model._meta.concrete_fields  # noqa: SLF001
         if field.name in kept and field.name not in _BOOK_KEEPING | secret
     ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from portal.records.context import acting
 from portal.records.errors import Refused, StaleRecord
@@ -40,9 +41,35 @@ class DomainErrors:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, StaleRecord):
-            return render(request, "records/stale.html", {"error": error}, status=409)
+            return _answer(request, "stale", error, status=409)
         if isinstance(error, Refused):
             logger.info("refused (%s): %s", error.code, error)
-            status = 404 if error.code == "gone" else 422
-            return render(request, "records/refused.html", {"error": error}, status=status)
+            return _answer(request, "refused", error, status=404 if error.code == "gone" else 422)
         return None
+
+
+def _answer(request: HttpRequest, name: str, error: Exception, *, status: int) -> HttpResponse:
+    """A page; or, for what htmx sent, the message at the top of the dialog or page that sent it."""
+    in_page = bool(request.htmx) and request.method not in ("GET", "HEAD")  # type: ignore[attr-defined]
+    context = {"error": error, "back": _back(request), "in_page": in_page}
+    if not in_page:
+        return render(request, f"records/{name}.html", context, status=status)
+    response = render(
+        # the browser's script swaps in what comes with 409 and 422, and nothing else
+        request,
+        f"records/{name}_message.html",
+        context,
+        status=409 if status == 409 else 422,
+    )
+    response["HX-Retarget"] = "closest <dialog, main, body/>"
+    response["HX-Reswap"] = "afterbegin show:top"
+    return response
+
+
+def _back(request: HttpRequest) -> str:
+    """Where the person came from, if that is a page of this site; otherwise the front page."""
+    came_from = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    known = url_has_allowed_host_and_scheme(
+        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return came_from if known else "/"

@@ -1,4 +1,4 @@
-"""Who acts, for whom and why: known to history and audit without being handed through every call."""
+"""Who acts, for whom and why: known to history and audit without being handed through calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Act:
         return self.actor.name if isinstance(self.actor, ServiceActor) else ""
 
 
-_current: ContextVar[Act] = ContextVar("act", default=Act())
+_current: ContextVar[Act] = ContextVar("act", default=Act())  # noqa: B039 it is frozen
 
 
 def current_act() -> Act:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-class Refused(Exception):
-    """A rule forbids the act. ``message`` is for people; ``code`` is stable; nothing was changed."""
+class Refused(Exception):  # noqa: N818 a refusal is an answer, not a fault
+    """A rule forbids the act; nothing was changed. ``message`` is for people, ``code`` stable."""
 
     def __init__(self, message: Any, *, code: str = "refused", details: Sequence[Any] = ()) -> None:
         super().__init__(str(message))
@@ -28,7 +28,7 @@ class FieldDifference:
 
 
 @dataclass
-class StaleRecord(Exception):
+class StaleRecord(Exception):  # noqa: N818
     """Somebody saved the record since it was read; the second saver sees what differs (PT-022)."""
 
     record: Any

@@ -20,8 +20,8 @@ from portal.records.errors import StaleRecord
 class Append(pgtrigger.Trigger):
     """Refuses ``operation``; with ``purgeable`` a transaction that set portal.purge may delete.
 
-    Personal data have to be removed after a time (TS-022); only :func:`portal.records.purging.purge`
-    sets the variable, and it audits what it removes.
+    Personal data have to be removed after a time (TS-022): :func:`portal.records.purging.purge`
+    alone sets the variable.
     """
 
     def __init__(self, *, name: str, operation: Any, purgeable: bool = False) -> None:
@@ -132,7 +132,7 @@ class BareRecord(models.Model):
         record._read_version = record.__dict__.get("version")  # noqa: SLF001
         return record
 
-    def save(self, *args: Any, **options: Any) -> None:
+    def save(self, *args: Any, **options: Any) -> None:  # noqa: DJ012 beside what reads the version
         if not self._state.adding:
             self._read_version = self.version
             self.version += 1

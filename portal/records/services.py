@@ -21,7 +21,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 def writes(service: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a service: one transaction, and ``actor`` and ``reason`` known to history and audit."""
+    """Decorate a service: one transaction; history and audit know ``actor`` and ``reason``."""
 
     @functools.wraps(service)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -94,9 +94,7 @@ class Tracershop(PortalModule):
             significant=True,
         ),
         Role("production_user", _("Production user"), _PRODUCTION, single=True),
-        Role(
-            "production_admin", _("Production admin"), _ADMIN, single=True, significant=True
-        ),
+        Role("production_admin", _("Production admin"), _ADMIN, single=True, significant=True),
         Role(
             "site_admin",
             _("Site admin"),
@@ -107,12 +105,16 @@ class Tracershop(PortalModule):
     )
     urls = "tracershop.urls"
     navigation = (
-        NavigationItem(_("Day board"), "tracershop:board", "activity", ("tracershop.see_all_orders",)),
+        NavigationItem(
+            _("Day board"), "tracershop:board", "activity", ("tracershop.see_all_orders",)
+        ),
         NavigationItem(_("Orders"), "tracershop:shop", "calendar", ("tracershop.see_own_orders",)),
         NavigationItem(
             _("Bookings"), "tracershop:bookings", "clock", ("tracershop.order_from_bookings",)
         ),
-        NavigationItem(_("Mappings"), "tracershop:mappings", "edit", ("tracershop.manage_mappings",)),
+        NavigationItem(
+            _("Mappings"), "tracershop:mappings", "edit", ("tracershop.manage_mappings",)
+        ),
         NavigationItem(_("Vials"), "tracershop:vials", "vial", ("tracershop.see_all_orders",)),
         NavigationItem(
             _("Representatives"),
@@ -121,7 +123,10 @@ class Tracershop(PortalModule):
             ("tracershop.grant_representation",),
         ),
         NavigationItem(
-            _("Certifications"), "tracershop:certifications", "shield", ("tracershop.certify_releaser",)
+            _("Certifications"),
+            "tracershop:certifications",
+            "shield",
+            ("tracershop.certify_releaser",),
         ),
     )
     home_panels = (
@@ -134,13 +139,20 @@ class Tracershop(PortalModule):
     )
     task_source = "tracershop.selectors.tasks.open_tasks"
     live_topics = (
-        LiveTopic(r"tracershop/day/(?P<day>\d{4}-\d\d-\d\d)", "tracershop.selectors.topics.may_see_board"),
-        LiveTopic(r"tracershop/customer/(?P<pk>\d+)", "tracershop.selectors.topics.may_see_customer"),
+        LiveTopic(
+            r"tracershop/day/(?P<day>\d{4}-\d\d-\d\d)", "tracershop.selectors.topics.may_see_board"
+        ),
+        LiveTopic(
+            r"tracershop/customer/(?P<pk>\d+)", "tracershop.selectors.topics.may_see_customer"
+        ),
         LiveTopic(r"tracershop/vials", "tracershop.selectors.topics.may_see_board"),
         LiveTopic(r"tracershop/bookings", "tracershop.selectors.topics.may_see_bookings"),
     )
     periodic_tasks = (
         PeriodicTask("dispenser: read folder", "tracershop.tasks.read_dispenser_folder", 1),
+        PeriodicTask(
+            "certificates: issue missing", "tracershop.tasks.issue_missing_certificates", 60
+        ),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(
             "certifications: announce expiry", "tracershop.tasks.announce_certifications", 24 * 3600
@@ -160,12 +172,12 @@ class Tracershop(PortalModule):
             process="tracershop.services.dispenser.take_file",
         ),
     )
-    health_checks = (
-        HealthCheck("dispenser folder", "tracershop.services.dispenser.check_folder"),
-    )
+    health_checks = (HealthCheck("dispenser folder", "tracershop.services.dispenser.check_folder"),)
     signables = (
         Signable(
-            "tracershop.release", _("Release of an order"), "tracershop.services.release.signed_facts"
+            "tracershop.release",
+            _("Release of an order"),
+            "tracershop.services.release.signed_facts",
         ),
     )
     demo_data = "tracershop.demo.load"

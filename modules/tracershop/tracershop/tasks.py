@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 from django.core.cache import cache
+from django.utils import timezone
 
 from portal.inbox.tasks import process_waiting
 from portal.records.context import ServiceActor
 from tracershop.services.bookings import purge_old_bookings
-from tracershop.services.certificates import issue_release_certificate
+from tracershop.services.certificates import (
+    issue_release_certificate,
+    releases_without_certificate,
+)
 from tracershop.services.certifications import announce_expiring
 from tracershop.services.dispenser import read_folder
 
@@ -27,9 +33,14 @@ def read_dispenser_folder() -> None:
 
 @shared_task(autoretry_for=(Exception,), retry_backoff=5, retry_backoff_max=300, max_retries=10)
 def issue_certificate(release_id: int) -> None:
-    issue_release_certificate(
-        actor=ServiceActor("certificates"), release_id=release_id
-    )
+    issue_release_certificate(actor=ServiceActor("certificates"), release_id=release_id)
+
+
+@shared_task
+def issue_missing_certificates() -> None:
+    """For releases whose task was lost: Redis was away when they were committed."""
+    for release_id in releases_without_certificate(before=timezone.now() - timedelta(minutes=1)):
+        issue_certificate.delay(release_id)
 
 
 @shared_task

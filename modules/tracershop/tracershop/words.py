@@ -62,9 +62,10 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         ObstacleCode.BATCH_IN_QUARANTINE: _("The batch %(lot)s is in quarantine."),
         ObstacleCode.BATCH_REJECTED: _("The batch %(lot)s was rejected."),
         ObstacleCode.BATCH_RECALLED: _("The batch %(lot)s was recalled."),
-        ObstacleCode.VIAL_IN_USE: _(
-            "A vial of %(lot)s serves order %(used_by_order)s already."
+        ObstacleCode.FILLED_TOO_LATE: _(
+            "%(lot)s was filled so long after the delivery that its activity there is not known."
         ),
+        ObstacleCode.VIAL_IN_USE: _("A vial of %(lot)s serves order %(used_by_order)s already."),
     },
     ReleaseWarningCode: {
         ReleaseWarningCode.OTHER_DAY: _(
@@ -74,7 +75,7 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
             "The lot %(lots)s is not dated on the day of delivery, %(day)s."
         ),
         ReleaseWarningCode.LESS_ACTIVITY: _(
-            "At delivery there are %(available_mbq)s MBq, less than the %(ordered_mbq)s MBq ordered."
+            "At delivery there are %(available_mbq)s MBq; %(ordered_mbq)s MBq were ordered."
         ),
     },
     VialWarningCode: {

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal.access.decision import require, visible
@@ -42,7 +43,8 @@ def create_external_account(
     """Make an account for a person without regional ID and mail them a one-time link.
 
     ``expires_on`` is the last day on which it works. Raises PermissionDenied where the actor does
-    not manage external accounts at ``unit``; Refused with ``reason``, ``mail``, ``taken``, ``past``.
+    not manage external accounts at ``unit``; Refused with code ``reason``, ``mail``, ``taken`` or
+    ``past``.
     """
     require(actor, MANAGE)
     _demand(reason)
@@ -66,9 +68,7 @@ def create_external_account(
     account.save()
     Membership.objects.create(user=account, unit=unit)
     require(actor, MANAGE, account)
-    record(
-        "accounts.external_created", account, data={"unit": unit.code, "expires_on": expires_on}
-    )
+    record("accounts.external_created", account, data={"unit": unit.code, "expires_on": expires_on})
     _send_link(account)
     return account
 

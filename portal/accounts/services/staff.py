@@ -24,9 +24,7 @@ def receive_staff(claims: StaffClaims) -> User:
     ``suspended`` or ``expired`` when the person may not log in.
     """
     _one_at_a_time(claims.subject)
-    user = (
-        User.all_objects.select_for_update(no_key=True).filter(subject=claims.subject).first()
-    )
+    user = User.all_objects.select_for_update(no_key=True).filter(subject=claims.subject).first()
     if user is not None and (why := why_not_admitted(user, timezone.localdate())):
         raise Refused(_("This person may not log in."), code=why.value)
     others = User.all_objects.filter(username__iexact=claims.regional_id)

@@ -75,7 +75,8 @@ def log_in(request: HttpRequest) -> HttpResponse:
             return redirect("accounts:code" if has_second_factor(user) else "accounts:enrol")
         why = getattr(request, "login_refusal", None)
         form.add_error(
-            None, REFUSALS.get(why, _("Mail address or password is not right.")) # type: ignore[arg-type]
+            None,
+            REFUSALS.get(why, _("Mail address or password is not right.")),  # type: ignore[arg-type]
         )
     query = urlencode({"next": next_url})
     context = {
@@ -104,9 +105,7 @@ def code(request: HttpRequest) -> HttpResponse:
             half_login.finish(request, half.user, device)
             return redirect(half.next_url)
         _wrong(request, half, form)
-    return render(
-        request, "accounts/code.html", {"form": form}, status=422 if form.errors else 200
-    )
+    return render(request, "accounts/code.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @login_not_required

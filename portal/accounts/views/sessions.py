@@ -8,7 +8,8 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _, ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.accounts.services.sessions import (
@@ -43,7 +44,8 @@ def end_others(request: HttpRequest) -> HttpResponse:
         keep=request.session.session_key or "",
     )
     messages.success(
-        request, ngettext("%(n)d log-in is ended.", "%(n)d log-ins are ended.", ended) % {"n": ended}
+        request,
+        ngettext("%(n)d log-in is ended.", "%(n)d log-ins are ended.", ended) % {"n": ended},
     )
     return redirect("accounts:sessions")
 

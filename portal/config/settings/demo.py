@@ -23,7 +23,7 @@ OIDC_OP_AUTHORIZATION_ENDPOINT = f"{OIDC_OP_ISSUER}/oauth2/authorize"
 OIDC_OP_TOKEN_ENDPOINT = f"{OIDC_OP_ISSUER}/oauth2/token"
 OIDC_OP_USER_ENDPOINT = f"{OIDC_OP_ISSUER}/userinfo"
 OIDC_OP_JWKS_ENDPOINT = f"{OIDC_OP_ISSUER}/jwks"
-OIDC_RP_CLIENT_SECRET = "demo"  # noqa: S105 the stand-in provider asks for none
+OIDC_RP_CLIENT_SECRET = "demo"
 OIDC_VERIFY_KID = False  # the stand-in provider's tokens carry no key id
 # the redirect to the stand-in provider is a form's answer
 CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, OIDC_OP_ISSUER]

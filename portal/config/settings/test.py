@@ -1,6 +1,5 @@
 """Settings of the test suite: real PostgreSQL and Redis, cheap key derivation."""
 
-
 from portal.config.settings.base import *
 
 DEBUG = False

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     NO_SUCH_TIME = "the clock skips this time when summer time begins"
     TIME_COMES_TWICE = "the clock shows this time twice when summer time ends"
     UNREADABLE_NUMBER = "the number cannot be read"
+    NOT_ABOVE_ZERO = "the amount is not above zero"
     NUMBER_TOO_LARGE = "the number is larger than any that can be meant"
     UNKNOWN_UNIT = "the unit is not one that is taken"
     CONTRADICTION = "two values that must agree do not"

@@ -19,7 +19,10 @@ class Customer(Record):
     name = models.CharField(_("name"), max_length=200)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, verbose_name=_("unit"))
     dispenser_id = models.PositiveIntegerField(
-        _("number in the dispenser"), null=True, blank=True, help_text=_("As it stands in its files.")
+        _("number in the dispenser"),
+        null=True,
+        blank=True,
+        help_text=_("As it stands in its files."),
     )
     external = models.BooleanField(_("external"), default=False)
     address = models.TextField(_("address"), blank=True)
@@ -80,9 +83,7 @@ class Representation(Record):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="represents"
     )
-    customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="representations"
-    )
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="representations")
 
     access = shop_policy("customer")
 

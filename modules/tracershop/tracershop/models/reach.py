@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from portal.access.policies import AccessPolicy, Anywhere, AnyOf, ByException, ByRelation, ByUnit
+from portal.access.policies import AccessPolicy, AnyOf, Anywhere, ByException, ByRelation, ByUnit
 
 SEE_OWN = "tracershop.see_own_orders"
 SEE_ALL = "tracershop.see_all_orders"
@@ -22,19 +22,19 @@ SETUP = "tracershop.manage_setup"
 
 def represented(user: Any) -> Any:
     """Keys of the customers that the person represents (TS-101)."""
-    from tracershop.models.customers import Representation  # noqa: PLC0415 both need each other
+    from tracershop.models.customers import Representation
 
-    return Representation.objects.filter(user=user).values("customer_id")
+    return Representation.objects.filter(user=user).values_list("customer_id", flat=True)
 
 
 def _exceptions() -> Any:
-    from tracershop.models.customers import CustomerUserObjectPermission  # noqa: PLC0415
+    from tracershop.models.customers import CustomerUserObjectPermission
 
     return CustomerUserObjectPermission
 
 
 def shop_policy(customer: str) -> AccessPolicy:
-    """The policy of a model from which the lookup ``customer`` leads to the customer ('' itself)."""
+    """The policy of a model; the lookup ``customer`` leads from it to the customer ('' itself)."""
     prefix = f"{customer}__" if customer else ""
     own = ByRelation(customer, represented, "represents")
     all_units = ByUnit(f"{prefix}unit")

@@ -25,6 +25,8 @@ class Release(Record):
     released_at = models.DateTimeField(_("released"), default=timezone.now)
     lots = ArrayField(models.CharField(max_length=40), verbose_name=_("lots"))
     delivered_mbq = models.FloatField(_("activity at delivery (MBq)"), null=True)
+    # Customers are renamed, half-lives re-evaluated: what was signed stays as the releaser saw it.
+    seen = models.JSONField(_("names and half-life as the releaser saw them"), default=dict)
     confirmed = ArrayField(
         models.CharField(max_length=50), verbose_name=_("confirmed warnings"), default=list
     )

@@ -54,9 +54,7 @@ class Vial(Record):
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="vials"
     )
-    customer_label = models.CharField(
-        _("customer in the file"), max_length=200, blank=True
-    )
+    customer_label = models.CharField(_("customer in the file"), max_length=200, blank=True)
     filled_at = models.DateTimeField(_("filled"))
     activity_mbq = models.FloatField(_("activity at fill (MBq)"))
     volume_ml = models.FloatField(_("volume (ml)"))

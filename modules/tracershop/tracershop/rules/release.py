@@ -109,6 +109,7 @@ class ObstacleCode(StrEnum):
     BATCH_REJECTED = "batch_rejected"
     BATCH_RECALLED = "batch_recalled"
     VIAL_IN_USE = "vial_in_use"  # used_by_order
+    FILLED_TOO_LATE = "filled_too_late"  # filled_at, deliver_at
 
 
 class Obstacle(Finding[ObstacleCode]):
@@ -228,8 +229,8 @@ def _at_delivery(vial: VialAtRelease, order: OrderFacts) -> float:
     try:
         return activity_at(vial.activity_mbq, order.half_life_s, vial.filled_at, order.deliver_at)
     except ActivityTooLargeError:
-        # Filled so long after the delivery that the correction has no meaning. The days differ,
-        # which is warned of; for the sum it is more than any order.
+        # Filled so long after the delivery that the correction has no meaning, which is an
+        # obstacle; for the sum it is more than any order.
         return math.inf
 
 
@@ -271,6 +272,9 @@ def _vial_obstacles(vial: VialAtRelease, order: OrderFacts) -> Iterator[Obstacle
         yield Obstacle(ObstacleCode.WRONG_CUSTOMER, facts)
     if vial.used_by_order is not None and vial.used_by_order != order.key:
         yield Obstacle(ObstacleCode.VIAL_IN_USE, {**which, "used_by_order": vial.used_by_order})
+    if math.isinf(_at_delivery(vial, order)):
+        facts = {**which, "filled_at": vial.filled_at, "deliver_at": order.deliver_at}
+        yield Obstacle(ObstacleCode.FILLED_TOO_LATE, facts)
 
 
 def _activity_warnings(

@@ -120,7 +120,7 @@ class Board:
 
 
 def vial_mbq_at(vial: Vial, at: datetime) -> float:
-    """The vial's activity (MBq) at a time; a vial of no known tracer has no half-life: as filled."""
+    """The vial's activity (MBq) at a time; one of no known tracer has no half-life: as filled."""
     if vial.tracer is None:
         return vial.activity_mbq
     half_life_s = vial.tracer.isotope.half_life_s

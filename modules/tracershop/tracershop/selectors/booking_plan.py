@@ -45,8 +45,25 @@ class DayPlan:
     @property
     def fingerprint(self) -> str:
         """Of what would be ordered: a confirmation must be of the plan that was looked at."""
-        lines = [[line.slot.key, line.ordered_mbq, line.booking_keys] for line in self.plan.lines]
-        injections = [[line.booking_key, line.injections] for line in self.plan.injections]
+        lines = [
+            [
+                self.slots[line.slot.key].slot.pk,
+                line.slot.deliver_at.isoformat(),
+                line.ordered_mbq,
+                line.booking_keys,
+            ]
+            for line in self.plan.lines
+        ]
+        injections = [
+            [
+                line.booking_key,
+                line.endpoint,
+                line.tracer,
+                line.injected_at.isoformat(),
+                line.injections,
+            ]
+            for line in self.plan.injections
+        ]
         return hashlib.sha256(json.dumps([lines, injections]).encode()).hexdigest()[:16]
 
 

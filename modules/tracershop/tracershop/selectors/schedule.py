@@ -57,7 +57,7 @@ def as_weekly(slot: DeliverySlot) -> WeeklySlot:
 
 @dataclass(frozen=True)
 class SlotOnDay:
-    """A weekly slot on one date: when it delivers, until when it can be ordered, what forbids it."""
+    """A weekly slot on one date: when it delivers, its deadline, and what forbids ordering."""
 
     slot: DeliverySlot
     entry: CatalogueEntry | None
@@ -97,6 +97,11 @@ class Calendar:
         rule = self.deadlines.get(kind)
         return deadline_at(rule, day, self.closed, self.zone) if rule else None
 
+    def is_late(self, kind: str, day: date, now: datetime) -> bool:
+        """Whether the deadline for ``day`` has passed, closed or not; so too where none is set."""
+        closes_at = self.deadline(kind, day)
+        return closes_at is None or now >= closes_at
+
     def on(
         self,
         day: date,
@@ -104,7 +109,7 @@ class Calendar:
         entries: dict[tuple[int, int], CatalogueEntry],
         now: datetime,
     ) -> list[SlotOnDay]:
-        """The slots that exist on ``day``, earliest first, closed days and passed deadlines told."""
+        """The slots of ``day``, earliest first; closed days and passed deadlines are told."""
         found = []
         for slot in slots:
             if not as_weekly(slot).occurs_on(day):
@@ -123,7 +128,9 @@ class Calendar:
 
 
 def visible_slots(user: Any) -> Any:
-    return visible(user, DeliverySlot.objects.select_related("endpoint__customer", "run__tracer__isotope"))
+    return visible(
+        user, DeliverySlot.objects.select_related("endpoint__customer", "run__tracer__isotope")
+    )
 
 
 def catalogue_of(user: Any) -> dict[tuple[int, int], CatalogueEntry]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from django.utils import timezone
+
 from portal.access.decision import can
 from portal.live.services import publish
-from tracershop.models import Customer, Order
+from tracershop.models import Customer, Order, Vial
 from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
 
 VIALS = "tracershop/vials"
@@ -32,12 +34,16 @@ def may_see_bookings(user: Any) -> bool:
 
 def may_see_customer(user: Any, pk: str) -> bool:
     customer = Customer.objects.select_related("unit").filter(pk=pk).first()
-    return customer is not None and (
-        can(user, SEE_OWN, customer) or can(user, SEE_ALL, customer)
-    )
+    return customer is not None and (can(user, SEE_OWN, customer) or can(user, SEE_ALL, customer))
 
 
 def announce_order(order: Order, what: str) -> None:
     """An order changed: to the board of its day and to its customer's pages."""
     publish(day_topic(order.deliver_on), what, order.pk)
     publish(customer_topic(order.customer_id), what, order.pk)
+
+
+def announce_vial(vial: Vial, what: str) -> None:
+    """A vial changed: to the vials' page and the board of the day it was filled."""
+    publish(VIALS, what, vial.pk)
+    publish(day_topic(timezone.localtime(vial.filled_at).date()), what, vial.pk)

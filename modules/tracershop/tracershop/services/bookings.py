@@ -44,10 +44,8 @@ def check_order_message(raw: bytes) -> bytes:
 
 def take_order_message(message: InboundMessage) -> str:
     """Make, change or cancel the bookings that a stored message speaks of."""
-    done = []
-    for booking in parse_order_message(read_raw(message), site_zone()):
-        done.append(take_booking(actor=HL7, booking=booking))
-    return ", ".join(done)
+    bookings = parse_order_message(read_raw(message), site_zone())
+    return ", ".join([take_booking(actor=HL7, booking=booking) for booking in bookings])
 
 
 @writes

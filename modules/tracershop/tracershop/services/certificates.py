@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.utils import timezone, translation
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from portal.documents.models import IssuedDocument
-from portal.documents.services import issue
+from portal.documents.paper import document_language
+from portal.documents.services import current, issue
 from portal.records.services import locked, writes
-from portal.signing.models import Signature
+from portal.signing.services import printed
 from tracershop.models import Release
 from tracershop.rules.decay import activity_at
 from tracershop.selectors.topics import announce_order
@@ -36,19 +38,34 @@ def issue_release_certificate(*, actor: Any, release_id: int) -> IssuedDocument:
         Release.all_objects.select_related("order__customer", "released_by", "signature__key"),
         release_id,
     )
-    with translation.override(settings.LANGUAGE_CODE):
-        data = certificate_data(release)
+    if issued := current(release, KIND):
+        return issued
+    with document_language():
         document = issue(
             kind=KIND,
             obj=release,
             title=_("Release certificate"),
             number=f"RC-{release.order_id}-{release.pk}",
-            data=data,
+            data=certificate_data(release),
             template=TEMPLATE,
             issued_by=release.released_by,
         )
     announce_order(release.order, "certificate")
     return document
+
+
+def releases_without_certificate(*, before: datetime) -> list[int]:
+    """Keys of the releases in force since before a time that have no certificate: their task was
+    lost with the broker, or given up."""
+    documents = IssuedDocument.objects.filter(
+        kind=KIND,
+        object_type=Release._meta.label_lower,  # noqa: SLF001
+        object_id=OuterRef("key"),
+    )
+    waiting = Release.objects.filter(
+        released_at__lt=before, corrected_at__isnull=True, signature__isnull=False
+    ).annotate(key=Cast("pk", CharField()))
+    return list(waiting.exclude(Exists(documents)).order_by("pk").values_list("pk", flat=True))
 
 
 def certificate_data(release: Release) -> dict[str, Any]:
@@ -57,16 +74,6 @@ def certificate_data(release: Release) -> dict[str, Any]:
     order, vials = signed["order"], signed["vials"]
     deliver_at = _time(order["deliver_at"])
     return {
-        "document": {
-            "organisation": settings.PORTAL_NAME,
-            "title": _("Release certificate"),
-            "number": f"RC-{release.order_id}-{release.pk}",
-            "version": "1",
-            "issued_at": release.released_at.isoformat(),
-            "issued_at_text": _moment(release.released_at),
-            "verify_url": f"{settings.PORTAL_BASE_URL}/tracershop/orders/{release.order_id}/",
-            "lang": translation.get_language() or "en",
-        },
         "labels": _labels(),
         "use": "human" if order["intended_use"] == "human" else "preclinical",
         "order": {
@@ -81,12 +88,13 @@ def certificate_data(release: Release) -> dict[str, Any]:
             "injections": None if order["injections"] is None else str(order["injections"]),
             "delivered_activity_mbq": _number(signed["delivered_mbq"], 0),
         },
-        "vials": [_vial(vial, order, deliver_at) for vial in vials],
+        "vials": [_vial(vial, order, deliver_at) for vial in vials]
+        or [_lot(lot) for lot in signed["lots"]],
         "warnings": [
             {"text": release_warning(code), "reason": _("confirmed by the releaser")}
             for code in signed["confirmed"]
         ],
-        "signature": _signature(release.signature),
+        "signature": printed(release.signature),
     }
 
 
@@ -104,17 +112,11 @@ def _vial(vial: dict[str, Any], order: dict[str, Any], deliver_at: datetime) -> 
     }
 
 
-def _signature(signature: Signature) -> dict[str, Any]:
-    utc = signature.signed_at.astimezone(UTC)
-    return {
-        "printed_name": signature.printed_name,
-        "meaning": signature.meaning,
-        "signed_at_utc": f"{utc:%Y-%m-%d %H:%M:%S} UTC",
-        "signed_at_local": f"{timezone.localtime(signature.signed_at):%Y-%m-%d %H:%M:%S %Z}",
-        "key_id": signature.key.key_id,
-        "digest": signature.digest,
-        "countersign_key_id": signature.countersign_key_id,
-    }
+def _lot(lot: str) -> dict[str, Any]:
+    """What is known of a lot that was released without counting its vials."""
+    unknown = ("position", "filled_at", "activity_at_fill_mbq", "volume_ml",
+               "activity_at_delivery_mbq", "expires_at")  # fmt: skip
+    return {"lot": lot, **dict.fromkeys(unknown)}
 
 
 def _time(text: str) -> datetime:
@@ -133,19 +135,6 @@ def _number(value: float | None, digits: int) -> str | None:
 
 def _labels() -> dict[str, str]:
     return {
-        "version": _("Version"),
-        "issued_at": _("Issued"),
-        "page": _("Page"),
-        "of": _("of"),
-        "verify_at": _("Verify at"),
-        "data_sha256": _("SHA-256 of the data"),
-        "printed_name": _("Name"),
-        "meaning": _("Meaning"),
-        "signed_at": _("Signed (UTC)"),
-        "signed_at_local": _("Signed (local time)"),
-        "signing_key": _("Signing key"),
-        "signed_digest": _("SHA-256 of what was signed"),
-        "countersign_key": _("Server's key"),
         "use": _("Intended use"),
         "use_human": _("HUMAN USE"),
         "use_human_note": _("Released for use in humans"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from portal.notifications.services import notify, tasks_changed
 from portal.records.context import ServiceActor
 from portal.records.services import writes
 from portal.registry import registry
-from tracershop.interfaces.dispensed import DispensedVial
+from tracershop.interfaces.dispensed import BadRow, DispensedVial
 from tracershop.interfaces.dispenser_files import is_dispenser_file, read_dispenser_file
+from tracershop.interfaces.errors import FormatError, Reason
 from tracershop.models import Customer, Tracer, Vial
 from tracershop.models.reach import VIALS
 from tracershop.rules.lots import LotError, LotNumber, parse_lot
@@ -36,6 +39,9 @@ DISPENSER = ServiceActor("dispenser import")
 ARCHIVE = "archive"
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _SEEN_FOR_S = 7 * 24 * 3600
+_AWAY_LOGGED_EVERY_S = 300
+_STABLE_FOR = timedelta(seconds=0.7)
+"""Scans come each second, but several may come at once after the worker was away."""
 
 
 def watched_folder() -> Path:
@@ -53,13 +59,20 @@ def check_folder() -> None:
 def read_folder() -> int:
     """Take in every complete file of the watched folder; returns how many were new.
 
-    A file is complete when its size and time of change are those of the scan before. It is stored
+    A file is complete when its size and time of change are those of an earlier scan. It is stored
     (durably, by its content) before it is moved to the archive folder; where it cannot be moved it
-    stays, and is known by name, size and time.
+    stays, and is known by name, size and time. A folder that is away is waited for: the health
+    check tells of it.
     """
     folder = watched_folder()
     taken = 0
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        if cache.add("dispenser:away", 1, _AWAY_LOGGED_EVERY_S):
+            logger.warning("the dispenser folder cannot be read: %s", error)
+        return 0
+    for path in paths:
         try:
             if path.is_file() and is_dispenser_file(path.name) and _is_complete(path):
                 taken += _take_in(path)
@@ -74,34 +87,39 @@ def _state(path: Path) -> str:
 
 
 def _is_complete(path: Path) -> bool:
-    state = _state(path)
-    key = f"dispenser:{hashlib.sha256(str(path).encode()).hexdigest()}"
-    before = cache.get(key)
-    if before == f"taken {state}":
+    state, now = _state(path), timezone.now()
+    seen_state, seen_at = cache.get(_key(path)) or ("", now)
+    if seen_state == f"taken {state}":
         return False
-    if before != state:
-        cache.set(key, state, _SEEN_FOR_S)
+    if seen_state != state:
+        cache.set(_key(path), (state, now), _SEEN_FOR_S)
         return False
-    return True
+    return now - seen_at >= _STABLE_FOR
+
+
+def _key(path: Path) -> str:
+    return f"dispenser:{hashlib.sha256(os.fsencode(path)).hexdigest()}"
 
 
 def _take_in(path: Path) -> bool:
-    state = _state(path)
-    if path.stat().st_size > LARGEST_FILE_BYTES:
-        raw = path.open("rb").read(1024)  # enough to say what it was; the file stays where it is
-    else:
-        raw = path.read_bytes()
+    state, size_bytes = _state(path), path.stat().st_size
+    too_large = size_bytes > LARGEST_FILE_BYTES
+    # of one that is too large nothing is kept here: its beginning could pass for a whole file
+    raw = b"" if too_large else path.read_bytes()
     if _state(path) != state:
         return False  # it grew while it was read
+    name = state + path.name if too_large else ""
     _pk, new = store_message(
         channel="dispenser",
         kind=path.suffix.lstrip(".").lower()[:50],
         source=path.name,
-        identity=hashlib.sha256(raw).hexdigest(),
+        identity=hashlib.sha256(raw + os.fsencode(name)).hexdigest(),
         raw=raw,
         keep=raw,
+        size_bytes=size_bytes,
+        refused=str(FormatError("file", Reason.TOO_LARGE)) if too_large else "",
     )
-    logger.info("dispenser file %s stored%s", path.name, "" if new else " before")
+    logger.info("dispenser file %r stored%s", path.name, "" if new else " before")
     _put_away(path, state)
     return new
 
@@ -114,9 +132,10 @@ def _put_away(path: Path, state: str) -> None:
         if target.exists():
             target = archive / f"{timezone.now():%Y%m%d%H%M%S%f}-{path.name}"
         path.rename(target)
+        if _state(target) != state and not path.exists():
+            target.rename(path)  # written anew at this very moment: not what was stored
     except OSError:
-        key = f"dispenser:{hashlib.sha256(str(path).encode()).hexdigest()}"
-        cache.set(key, f"taken {state}", _SEEN_FOR_S)
+        cache.set(_key(path), (f"taken {state}", timezone.now()), _SEEN_FOR_S)
 
 
 def check_file(raw: bytes) -> bytes:
@@ -137,23 +156,27 @@ class Taken:
 
 
 def take_file(message: InboundMessage) -> str:
-    """The vials of a stored file. A bad row rejects that row; a bad file raises FormatError."""
+    """The vials of a stored file. A bad row rejects that row; ValueError for a bad file, and for
+    one that has nothing but bad rows."""
     result = read_dispenser_file(read_raw(message), message.source, site_zone())
-    taken = Taken()
-    for vial in result.vials:
-        take_vial(actor=DISPENSER, vial=vial, source=message, taken=taken)
+    taken, bad_rows = Taken(), list(result.bad_rows)
+    for vial, rows in zip(result.vials, result.vial_rows, strict=True):
+        try:
+            take_vial(actor=DISPENSER, vial=vial, source=message, taken=taken)
+        except FormatError as error:
+            bad_rows.append(BadRow(rows, f"row {rows[0]}, {error.where}", error.reason))
+    rejected = "; ".join(f"{row.where}: {row.reason}" for row in bad_rows[:20])
+    if bad_rows and not taken.new + taken.known:
+        raise ValueError(rejected)  # nothing in it is of use: to quarantine, whole
     parts = [f"{taken.new} vials"]
     if taken.known:
         parts.append(f"{taken.known} known already")
     if taken.held:
         parts.append(f"{taken.held} held")
-    if result.bad_rows:
-        parts.append(
-            f"{len(result.bad_rows)} rejected: "
-            + "; ".join(f"{row.where}: {row.reason}" for row in result.bad_rows[:20])
-        )
-    if taken.held or result.bad_rows:
-        _alert(message, taken, len(result.bad_rows))
+    if bad_rows:
+        parts.append(f"{len(bad_rows)} rejected: {rejected}")
+    if taken.held or bad_rows:
+        _alert(message, taken, len(bad_rows))
     return ", ".join(parts)
 
 
@@ -173,7 +196,10 @@ def _alert(message: InboundMessage, taken: Taken, bad_rows: int) -> None:
 def take_vial(
     *, actor: Any, vial: DispensedVial, source: InboundMessage | None, taken: Taken
 ) -> Vial | None:
-    """Keep one vial; None when it is known already (lot, customer, fill time, activity, volume)."""
+    """Keep one vial; None when it is known already (lot, customer, fill time, activity, volume).
+
+    FormatError when its activity or volume is nothing.
+    """
     lot = _lot(vial.lot)
     tracer = Tracer.objects.filter(lot_prefix__iexact=lot.prefix).first() if lot else None
     customer = _customer(vial)
@@ -184,6 +210,9 @@ def take_vial(
         "activity_mbq": round(vial.activity_mbq, 6),
         "volume_ml": round(vial.volume_ml, 6),
     }
+    for name in ("activity_mbq", "volume_ml"):
+        if values[name] <= 0:
+            raise FormatError(name, Reason.NOT_ABOVE_ZERO)
     if _known(values, customer):
         taken.known += 1
         return None
@@ -203,6 +232,8 @@ def take_vial(
         with transaction.atomic():
             kept.save()
     except IntegrityError:  # taken in by another process at this very moment
+        if not _known(values, customer):
+            raise
         taken.known += 1
         return None
     taken.new += 1
@@ -236,13 +267,24 @@ def _customer(vial: DispensedVial) -> Customer | None:
 
 
 def _known(values: dict[str, Any], customer: Customer | None) -> bool:
-    """The same vial, though the two kinds of file may name one customer differently (TS-061)."""
+    """The same vial, though the two kinds of file may name one customer differently, and though
+    the customer may have been made known since (TS-061)."""
     same = Vial.objects.filter(
         **{name: value for name, value in values.items() if name != "customer_label"}
     )
-    if customer is not None:
-        return same.filter(customer=customer).exists()
-    return same.filter(customer_label=values["customer_label"]).exists()
+    return any(
+        (customer is not None and vial.customer_id == customer.pk)
+        or _same_label(vial.customer_label, values["customer_label"])
+        for vial in same
+    )
+
+
+def _same_label(one: str, other: str) -> bool:
+    """`99-Klinik`, `99` and `Klinik` may name the same; `99-Klinik` and `98-Klinik` do not."""
+    (number, name), (other_number, other_name) = (read_customer(x, "") for x in (one, other))
+    if number is not None and other_number is not None:
+        return number == other_number
+    return name.casefold() == other_name.casefold()
 
 
 def _warnings(vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -28,11 +29,7 @@ def map_room(*, actor: Any, room: str, endpoint_id: int) -> RoomMapping:
     mapping.endpoint = endpoint
     mapping.save()
     record("tracershop.room_mapped", mapping, data={"room": room, "endpoint": [old, str(endpoint)]})
-    for booking in Booking.objects.select_for_update(no_key=True).filter(
-        room=room, order__isnull=True
-    ):
-        booking.endpoint = endpoint
-        booking.save()
+    _place_bookings(room, endpoint)
     publish(BOOKINGS, "mapped")
     return mapping
 
@@ -56,7 +53,9 @@ def map_procedure(
             _("The tracer is not in the catalogue of %(endpoint)s.") % {"endpoint": endpoint},
             code="not_in_catalogue",
         )
-    if units <= 0 or (tracer.kind == Tracer.Kind.INJECTION and units != int(units)):
+    if not (math.isfinite(units) and units > 0) or (
+        tracer.kind == Tracer.Kind.INJECTION and units != int(units)
+    ):
         raise Refused(
             _("Give an activity above 0 MBq, or a whole number of injections."), code="units"
         )
@@ -83,6 +82,7 @@ def map_procedure(
 
 @writes
 def end_procedure_mapping(*, actor: Any, mapping_id: int) -> None:
+    """The procedure means nothing any more; what is ordered stays ordered."""
     mapping = locked(visible(actor, ProcedureMapping.objects.all(), MAP), mapping_id)
     soft_delete(mapping)
     record("tracershop.procedure_unmapped", mapping)
@@ -91,10 +91,22 @@ def end_procedure_mapping(*, actor: Any, mapping_id: int) -> None:
 
 @writes
 def end_room_mapping(*, actor: Any, mapping_id: int) -> None:
+    """The room is nobody's any more: bookings there that are not ordered wait for a new mapping."""
     mapping = locked(visible(actor, RoomMapping.objects.all(), MAP), mapping_id)
     soft_delete(mapping)
+    _place_bookings(mapping.room, None)
     record("tracershop.room_unmapped", mapping)
     publish(BOOKINGS, "mapped")
+
+
+def _place_bookings(room: str, endpoint: Endpoint | None) -> None:
+    for booking in (
+        Booking.objects.select_for_update(no_key=True)
+        .filter(room=room, order__isnull=True)
+        .order_by("pk")
+    ):
+        booking.endpoint = endpoint
+        booking.save()
 
 
 def _endpoint(actor: Any, endpoint_id: int) -> Endpoint:

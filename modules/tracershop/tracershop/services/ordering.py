@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import can, require, visible
 from portal.audit.services import Access, differences, log_access, record
+from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
 from tracershop.models import CatalogueEntry, Customer, DeliverySlot, Endpoint, Order, Tracer
 from tracershop.models.reach import ORDER_LATE, PLACE
 from tracershop.rules.orders import OrderStatus, may_edit
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
-from tracershop.selectors.topics import announce_order
+from tracershop.selectors.topics import BOOKINGS, announce_order
 from tracershop.words import told
 
 LARGEST_ORDER_MBQ = 10_000_000
@@ -144,7 +145,7 @@ def edit_order(
     late_reason: str = "",
     now: datetime | None = None,
 ) -> Order:
-    """Change amount, use or comment while the order is *Ordered* and its deadline has not passed."""
+    """Change amount, use or comment while the order is *Ordered*, before its deadline."""
     order = _editable(actor, order_id)
     entry = _entry(order.endpoint, order.tracer)
     if order.kind == Order.Kind.ACTIVITY:
@@ -163,8 +164,9 @@ def edit_order(
         return order
     for name, value in new.items():
         setattr(order, name, value)
+    order.late_reason = allowance.late_reason or order.late_reason
     order.save()
-    record("tracershop.order_edited", order, data=changes)
+    record("tracershop.order_edited", order, data=changes, reason=allowance.late_reason)
     log_access(Access.CHANGE, order)
     announce_order(order, "edited")
     return order
@@ -179,20 +181,25 @@ def delete_order(
     late_reason: str = "",
     now: datetime | None = None,
 ) -> None:
-    """Take back an order that is still *Ordered*. Its bookings can be ordered anew."""
+    """Take back an order that is still *Ordered*, before its deadline. Its bookings can be ordered
+    anew. A day that was closed meanwhile does not keep the order there."""
     order = _editable(actor, order_id)
     check_version(order, expected_version, {})
     allowance = _allowance(actor, order.customer, late_reason)
     calendar = Calendar(order.deliver_on, order.deliver_on)
-    _check_window(calendar, order.kind, order.deliver_on, now or timezone.now(), allowance)
-    for booking in order.bookings.filter(deleted_at__isnull=True):
+    if order.deliver_on not in calendar.closed:
+        _check_window(calendar, order.kind, order.deliver_on, now or timezone.now(), allowance)
+    bookings = list(order.bookings.filter(deleted_at__isnull=True))
+    for booking in bookings:
         booking.order = None
         booking.ordered_mbq = None
         booking.save()
     soft_delete(order)
-    record("tracershop.order_deleted", order)
+    record("tracershop.order_deleted", order, reason=allowance.late_reason)
     log_access(Access.DELETE, order)
     announce_order(order, "deleted")
+    if bookings:
+        publish(BOOKINGS, "freed")
 
 
 def _place(actor: Any, order: Order, allowance: Allowance) -> Order:

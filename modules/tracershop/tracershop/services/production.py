@@ -13,10 +13,10 @@ from portal.audit.services import record
 from portal.notifications.services import notify
 from portal.records.errors import Refused
 from portal.records.services import writes
-from tracershop.models import Order
+from tracershop.models import Order, Vial
 from tracershop.models.reach import ACCEPT
 from tracershop.rules.orders import OrderAct, OrderStatus, TransitionRefused, transition
-from tracershop.selectors.topics import announce_order
+from tracershop.selectors.topics import announce_order, announce_vial
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,10 @@ def _decide(actor: Any, order_ids: Collection[int], act: OrderAct, reason: str) 
             _free_vials(order)
             notify(
                 order.ordered_by,
-                str(_("Order %(number)s was rejected: %(reason)s") % {"number": order.pk, "reason": reason}),
+                str(
+                    _("Order %(number)s was rejected: %(reason)s")
+                    % {"number": order.pk, "reason": reason}
+                ),
                 url=f"/tracershop/orders/{order.pk}/",
                 level="warning",
             )
@@ -81,9 +84,10 @@ def _decide(actor: Any, order_ids: Collection[int], act: OrderAct, reason: str) 
 
 
 def _free_vials(order: Order) -> None:
-    for vial in order.vials.filter(deleted_at__isnull=True):
+    for vial in Vial.objects.select_for_update(no_key=True).filter(order=order).order_by("pk"):
         vial.order = None
         vial.save()
+        announce_vial(vial, "freed")
 
 
 def locked_orders(actor: Any, order_ids: Collection[int]) -> list[Order]:

@@ -15,7 +15,7 @@ from portal.access.decision import can
 from portal.audit.services import record
 from portal.records.errors import Refused
 from portal.records.services import writes
-from portal.signing.services import UnlockedKey, sign
+from portal.signing.services import UnlockedKey, reads, sign
 from tracershop.models import Batch, Certification, Order, Release, Vial
 from tracershop.models.reach import RELEASE
 from tracershop.rules.lots import LotError, LotNumber, parse_lot
@@ -35,9 +35,9 @@ from tracershop.rules.release import (
     unconfirmed,
 )
 from tracershop.selectors.schedule import site_zone
-from tracershop.selectors.topics import announce_order
+from tracershop.selectors.topics import announce_order, announce_vial
 from tracershop.services.production import locked_orders
-from tracershop.services.vials import announce_vial, lock_vials
+from tracershop.services.vials import free_vial, lock_vials, vials_of
 from tracershop.words import sentence, told
 
 MEANING = "Released for use"
@@ -68,7 +68,9 @@ class Judgement:
 
     @property
     def reasons(self) -> list[str]:
-        return ([self.lot_error] if self.lot_error else []) + [told(each) for each in self.obstacles]
+        return ([self.lot_error] if self.lot_error else []) + [
+            told(each) for each in self.obstacles
+        ]
 
     @property
     def warning_texts(self) -> list[tuple[str, str]]:
@@ -179,7 +181,7 @@ def release_orders(
     orders = locked_orders(actor, by_order)
     waiting = [order for order in orders if order.status != OrderStatus.RELEASED]
     unchanged = [order for order in orders if order.status == OrderStatus.RELEASED]
-    vials = _lock(actor, [by_order[order.pk] for order in waiting])
+    vials = _lock(actor, waiting, by_order)
     lots = {vial.lot for vial in vials.values()} | {_plain(r.lot) for r in by_order.values()}
     judge = Judge(actor, lots, now)
     judgements = []
@@ -190,6 +192,9 @@ def release_orders(
     _refuse_twice_used(by_order, waiting)
     _refuse_what_stands_against(judgements, by_order)
     for judgement in judgements:
+        for vial in vials.values():
+            if vial.order_id == judgement.order.pk and vial not in judgement.vials:
+                free_vial(vial)  # else the signature would name it among what was delivered
         _release(actor, judgement, by_order[judgement.order.pk], signer, now)
     return Outcome([each.order for each in judgements], unchanged)
 
@@ -201,8 +206,12 @@ def _plain(lot: str) -> str:
         return lot
 
 
-def _lock(actor: Any, requests: Iterable[ReleaseRequest]) -> dict[int, Vial]:
-    wanted = {pk for request in requests for pk in request.vial_ids}
+def _lock(
+    actor: Any, orders: Iterable[Order], by_order: dict[int, ReleaseRequest]
+) -> dict[int, Vial]:
+    """The vials chosen for the orders, and those that were to serve them till now."""
+    wanted = {pk for order in orders for pk in by_order[order.pk].vial_ids}
+    wanted |= {vial.pk for order in orders for vial in vials_of(order)}
     return {vial.pk: vial for vial in lock_vials(actor, wanted)} if wanted else {}
 
 
@@ -236,7 +245,7 @@ def _refuse_what_stands_against(
 def _release(
     actor: Any, judgement: Judgement, request: ReleaseRequest, signer: UnlockedKey, now: datetime
 ) -> None:
-    from tracershop.tasks import issue_certificate  # noqa: PLC0415 the task calls services too
+    from tracershop.tasks import issue_certificate
 
     order = judgement.order
     order.status = OrderStatus.RELEASED
@@ -252,6 +261,13 @@ def _release(
         lots=judgement.lots,
         delivered_mbq=judgement.available_mbq,
         confirmed=[str(warning.code) for warning in judgement.warnings],
+        seen={
+            "customer": order.customer.name,
+            "endpoint": order.endpoint.name,
+            "tracer": order.tracer.name,
+            "isotope": order.tracer.isotope.symbol,
+            "half_life_s": order.tracer.isotope.half_life_s,
+        },
     )
     release.signature = sign(
         actor=actor, signable="tracershop.release", obj=release, meaning=MEANING, key=signer
@@ -271,12 +287,11 @@ def _release(
     transaction.on_commit(lambda: issue_certificate.delay(release.pk), robust=True)
 
 
+@reads("order__vials")
 def signed_facts(release: Release) -> dict[str, Any]:
     """What a release's signature is over: the order, its vials and the confirmations, as they are
-    in the database now. Times are UTC; activity MBq, volume ml."""
-    release = Release.all_objects.select_related(
-        "order__customer", "order__endpoint", "order__tracer__isotope"
-    ).get(pk=release.pk)
+    in the database now; names and half-life as the releaser saw them. Times are UTC; activity MBq,
+    volume ml."""
     order = release.order
     return {
         "release": release.pk,
@@ -287,26 +302,26 @@ def signed_facts(release: Release) -> dict[str, Any]:
         "order": {
             "number": order.pk,
             "status": order.status,
-            "customer": order.customer.name,
-            "endpoint": order.endpoint.name,
-            "tracer": order.tracer.name,
-            "isotope": order.tracer.isotope.symbol,
-            "half_life_s": order.tracer.isotope.half_life_s,
+            "customer_number": order.customer_id,
+            "endpoint_number": order.endpoint_id,
+            "tracer_number": order.tracer_id,
+            **release.seen,
             "deliver_at": order.deliver_at,
             "activity_mbq": order.activity_mbq,
             "injections": order.injections,
             "intended_use": order.intended_use,
         },
-        "vials": [
-            {
-                "number": vial.pk,
-                "lot": vial.lot,
-                "position": vial.position,
-                "filled_at": vial.filled_at,
-                "activity_mbq": vial.activity_mbq,
-                "volume_ml": vial.volume_ml,
-                "expires_at": vial.expires_at,
-            }
-            for vial in Vial.all_objects.filter(order=order).order_by("pk")
-        ],
+        "vials": [_vial_facts(vial) for vial in sorted(order.vials.all(), key=lambda v: v.pk)],
+    }
+
+
+def _vial_facts(vial: Vial) -> dict[str, Any]:
+    return {
+        "number": vial.pk,
+        "lot": vial.lot,
+        "position": vial.position,
+        "filled_at": vial.filled_at,
+        "activity_mbq": vial.activity_mbq,
+        "volume_ml": vial.volume_ml,
+        "expires_at": vial.expires_at,
     }

@@ -7,12 +7,13 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.decision import can, require, visible
+from portal.access.decision import can
 from portal.audit.services import record
 from portal.records.errors import Refused
 from portal.records.services import locked, soft_delete, writes
 from tracershop.models import Customer, Representation
-from tracershop.models.reach import PLACE, REPRESENT, SETUP
+from tracershop.models.reach import PLACE, SETUP
+from tracershop.selectors.representation import manageable
 
 
 @writes
@@ -39,10 +40,9 @@ def let_represent(*, actor: Any, user: Any, customer_id: int, reason: str) -> Re
 
 @writes
 def end_representation(*, actor: Any, representation_id: int, reason: str) -> None:
+    """The person no longer acts for the customer; by those who may let somebody do so."""
     representation = locked(
-        visible(actor, Representation.objects.all(), REPRESENT).select_related(
-            "user", "customer__unit"
-        ),
+        manageable(actor, Representation.objects.all()).select_related("user", "customer__unit"),
         representation_id,
     )
     if representation.user == actor:
@@ -55,12 +55,11 @@ def end_representation(*, actor: Any, representation_id: int, reason: str) -> No
 
 def _customer(actor: Any, customer_id: int) -> Customer:
     customer = (
-        visible(actor, Customer.objects.all(), REPRESENT)
+        manageable(actor, Customer.objects.all())
         .select_related("unit")
         .filter(pk=customer_id)
         .first()
     )
     if customer is None:
         raise Refused(_("There is no such customer."), code="gone")
-    require(actor, REPRESENT, customer)
     return customer

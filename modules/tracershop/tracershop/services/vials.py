@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import require, visible
@@ -18,20 +17,13 @@ from tracershop.models.reach import ACCEPT, VIALS
 from tracershop.rules.lots import LotError, parse_lot
 from tracershop.rules.orders import OrderStatus
 from tracershop.selectors import topics
+from tracershop.selectors.topics import announce_vial
 from tracershop.services.production import locked_orders
 from tracershop.words import sentence
 
 
-def announce_vial(vial: Vial, what: str) -> None:
-    """A vial changed: to the vials' page and the board of the day it was filled."""
-    publish(topics.VIALS, what, vial.pk)
-    publish(topics.day_topic(timezone.localtime(vial.filled_at).date()), what, vial.pk)
-
-
 @writes
-def settle_vial(
-    *, actor: Any, vial_id: int, tracer_id: int, customer_id: int, reason: str
-) -> Vial:
+def settle_vial(*, actor: Any, vial_id: int, tracer_id: int, customer_id: int, reason: str) -> Vial:
     """Say what a held vial is and whose (TS-062); the file's own words stay beside it."""
     vial = locked(visible(actor, Vial.objects.all(), VIALS), vial_id)
     if not vial.is_held:
@@ -42,6 +34,7 @@ def settle_vial(
         raise Refused(_("Choose a tracer and a customer."), code="gone")
     if not reason.strip():
         raise Refused(_("Settling a vial needs a reason."), code="reason_needed")
+    _refuse_twin(vial, customer)
     old = {"tracer": str(vial.tracer or ""), "customer": str(vial.customer or "")}
     vial.tracer, vial.customer = tracer, customer
     vial.save()
@@ -49,6 +42,22 @@ def settle_vial(
     record("tracershop.vial_settled", vial, data=differences(old, new))
     announce_vial(vial, "settled")
     return vial
+
+
+def _refuse_twin(vial: Vial, customer: Customer) -> None:
+    """Two files may have told of one vial by names that nobody knew: it must not count twice."""
+    twins = Vial.objects.filter(
+        customer=customer,
+        lot=vial.lot,
+        filled_at=vial.filled_at,
+        activity_mbq=vial.activity_mbq,
+        volume_ml=vial.volume_ml,
+    )
+    if twins.exclude(pk=vial.pk).exists():
+        raise Refused(
+            _("This customer has this very vial already: same lot, time, activity and volume."),
+            code="twin",
+        )
 
 
 @writes
@@ -60,16 +69,22 @@ def allocate_vials(*, actor: Any, order_id: int, vial_ids: Collection[int]) -> O
         raise Refused(_("A released order keeps its vials."), code="released")
     if order.status == OrderStatus.REJECTED:
         raise Refused(_("The order is rejected."), code="rejected")
-    vials = lock_vials(actor, {*vial_ids, *order.vials.values_list("pk", flat=True)})
-    for vial in vials:
-        if vial.pk in vial_ids:
+    before = set(vials_of(order).values_list("pk", flat=True))
+    for vial in lock_vials(actor, before | set(vial_ids)):
+        if vial.pk not in vial_ids:
+            free_vial(vial)
+        elif vial.pk not in before:
             _check_fits(vial, order)
-        wanted = order if vial.pk in vial_ids else None
-        if vial.order_id != (wanted and wanted.pk):
-            vial.order = wanted
+            vial.order = order
             vial.save()
-            announce_vial(vial, "allocated" if wanted else "freed")
-    record("tracershop.vials_allocated", order, data={"vials": sorted(vial_ids)})
+            announce_vial(vial, "allocated")
+    if before == set(vial_ids):
+        return order
+    record(
+        "tracershop.vials_allocated",
+        order,
+        data={"vials": [sorted(before), sorted(set(vial_ids))]},
+    )
     topics.announce_order(order, "allocated")
     return order
 
@@ -86,6 +101,18 @@ def _check_fits(vial: Vial, order: Order) -> None:
             _("Vial %(lot)s is of another tracer or customer than the order.") % {"lot": vial.lot},
             code="vial_does_not_fit",
         )
+
+
+def vials_of(order: Order) -> Any:
+    """The vials that are to serve the order, or did."""
+    return Vial.objects.filter(order=order)
+
+
+def free_vial(vial: Vial) -> None:
+    """A locked vial serves no order any more."""
+    vial.order = None
+    vial.save()
+    announce_vial(vial, "freed")
 
 
 def lock_vials(actor: Any, vial_ids: Collection[int]) -> list[Vial]:
@@ -116,12 +143,18 @@ def set_batch_status(*, actor: Any, lot: str, status: str, reason: str) -> Batch
         raise Refused(_("A verdict on a batch needs a reason."), code="reason_needed")
     tracer = Tracer.objects.filter(lot_prefix__iexact=number.prefix).first()
     if tracer is None:
-        raise Refused(_("No tracer has the lot prefix %(p)s.") % {"p": number.prefix}, code="prefix")
-    batch = Batch.objects.select_for_update(no_key=True).filter(lot=str(number)).first()
-    batch = batch or Batch(lot=str(number), tracer=tracer)
-    old = batch.status if batch.pk else ""
-    batch.status, batch.status_reason = status, reason.strip()
-    batch.save()
+        raise Refused(
+            _("No tracer has the lot prefix %(p)s.") % {"p": number.prefix}, code="prefix"
+        )
+    batch, new = Batch.objects.get_or_create(
+        lot=str(number),
+        defaults={"tracer": tracer, "status": status, "status_reason": reason.strip()},
+    )
+    batch = locked(Batch.objects.all(), batch.pk)
+    old = "" if new else batch.status
+    if not new:
+        batch.status, batch.status_reason = status, reason.strip()
+        batch.save()
     record("tracershop.batch_judged", batch, data={"status": [old, status]})
     publish(topics.VIALS, "batch", batch.pk)
     publish(topics.day_topic(number.filled_on), "batch", batch.pk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
-from django import forms
 
 from portal.access.decision import require
 from portal.access.selectors import people_with
@@ -26,10 +26,12 @@ class CertificationForm(forms.Form):
     user = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Person"))
     tracer = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Tracer"))
     valid_from = forms.DateField(
-        label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("From"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     expires_on = forms.DateField(
-        label=gettext_lazy("Until"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=gettext_lazy("Until"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"), max_length=300, help_text=gettext_lazy("E.g. the training.")
@@ -78,7 +80,9 @@ def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     revoke_certification(
         actor=request.user, certification_id=pk, reason=request.POST.get("reason", "")
     )
-    messages.success(request, _("The certification of %(name)s is revoked.") % {"name": certification.user})
+    messages.success(
+        request, _("The certification of %(name)s is revoked.") % {"name": certification.user}
+    )
     return redirect("tracershop:certifications")
 
 

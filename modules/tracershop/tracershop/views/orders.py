@@ -84,7 +84,7 @@ def _certificates(order: Order) -> list[IssuedDocument]:
 
 def _events(order: Order) -> list[Any]:
     return list(
-        AuditEntry.objects.filter(
-            object_type="tracershop.order", object_id=str(order.pk)
-        ).order_by("-pk")[:100]
+        AuditEntry.objects.filter(object_type="tracershop.order", object_id=str(order.pk)).order_by(
+            "-pk"
+        )[:100]
     )

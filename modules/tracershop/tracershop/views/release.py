@@ -78,10 +78,7 @@ def _proposed(user: Any, orders: list[Order]) -> list[ReleaseRequest]:
     """The vials that an order has, else those proposed for it."""
     open_orders = [order for order in orders if not order.active_vials]
     proposal = propose_vials(
-        [
-            Need(o.pk, o.tracer_id, o.customer_id, o.deliver_at, o.activity_mbq)
-            for o in open_orders
-        ],
+        [Need(o.pk, o.tracer_id, o.customer_id, o.deliver_at, o.activity_mbq) for o in open_orders],
         [
             FreeVial(
                 vial.pk,

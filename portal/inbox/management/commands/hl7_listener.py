@@ -16,6 +16,7 @@ from portal.serverkeys import ServerKeyError, load_inbox
 
 class Command(BaseCommand):
     help = "Take HL7 v2 messages over MLLP: keep each, then acknowledge it."
+    requires_system_checks: list[str] = []  # a page that does not load must not stop the listener
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.PORTAL_HL7_HOST)

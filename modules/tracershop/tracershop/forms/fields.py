@@ -1,0 +1,89 @@
+"""Form fields for what people type: amounts with comma or point, times of the clock."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import time
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+_SPACES = re.compile(r"\s")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_CLOCK = re.compile(r"(\d{1,2})[:.]?(\d{2})")
+
+
+def parse_amount(text: str) -> float:
+    """A number above or equal to zero, with decimal comma or point; spaces group digits.
+
+    ValidationError for anything else, and for ``1.200`` or ``1,200``: to one reader that is 1.2, to
+    another 1200, and between the two lies a factor of a thousand in activity.
+    """
+    plain = _SPACES.sub("", text)
+    if _THOUSANDS.fullmatch(plain):
+        params = {
+            "text": plain,
+            "thousands": plain[:-4] + plain[-3:],
+            "decimals": plain.rstrip("0") if plain.endswith("0") else f"{plain}0",
+        }
+        text = _("“%(text)s” can be read in two ways: write %(thousands)s or %(decimals)s.")
+        raise ValidationError(text, "ambiguous", params)
+    if not _NUMBER.fullmatch(plain):
+        raise ValidationError(_("“%(text)s” is not a number."), "invalid", {"text": text})
+    value = float(plain.replace(",", "."))
+    if not math.isfinite(value):
+        raise ValidationError(_("“%(text)s” is not a number."), "invalid", {"text": text})
+    return value
+
+
+def parse_clock(text: str) -> time:
+    """``9:30``, ``09.30`` or ``0930``. ValidationError for anything else."""
+    found = _CLOCK.fullmatch(text.strip())
+    if found:
+        hour, minute = int(found[1]), int(found[2])
+        if hour < 24 and minute < 60:
+            return time(hour, minute)
+    raise ValidationError(
+        _("“%(text)s” is not a time; write it like 09:30."), "invalid", {"text": text}
+    )
+
+
+class AmountField(forms.CharField):
+    """A number typed with decimal comma or point, as a float; None when empty."""
+
+    def __init__(self, **options: Any) -> None:
+        attrs = {"inputmode": "decimal", "autocomplete": "off"}
+        options.setdefault("widget", forms.TextInput(attrs=attrs))
+        options.setdefault("max_length", 30)
+        super().__init__(**options)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return parse_amount(text) if text else None
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, (int, float)):
+            return number_format(f"{value:.6f}".rstrip("0").rstrip("."), force_grouping=False)
+        return value
+
+
+class ClockField(forms.CharField):
+    """A time of day on a 24-hour clock, whatever the browser's own time field would show."""
+
+    def __init__(self, **options: Any) -> None:
+        attrs = {"inputmode": "numeric", "autocomplete": "off", "placeholder": "09:30"}
+        options.setdefault("widget", forms.TextInput(attrs=attrs))
+        options.setdefault("max_length", 10)
+        super().__init__(**options)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return parse_clock(text) if text else None
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value:%H:%M}" if isinstance(value, time) else value
