@@ -66,7 +66,7 @@ def _units(actor: Any, *privileges: str) -> QuerySet[Unit]:
     reach = _in_reach(actor, "", *privileges)
     if reach is None:
         return Unit.objects.none()
-    return Unit.objects.open().filter(reach).order_by("path")
+    return Unit.objects.filter(reach, closed_on__isnull=True).order_by("path")
 
 
 def roles_to_grant(actor: Any) -> QuerySet[Role]:

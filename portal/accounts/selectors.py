@@ -37,4 +37,4 @@ def manageable_units(actor: Any) -> QuerySet[Unit]:
     reach = ByUnit("").q(held_by(actor), MANAGE)
     if reach is None:
         return Unit.objects.none()
-    return Unit.objects.open().filter(reach).order_by("path")
+    return Unit.objects.filter(reach, closed_on__isnull=True).order_by("path")

@@ -1,6 +1,8 @@
 """Every address of the portal. Modules are mounted under their label."""
 
+from django.conf import settings
 from django.urls import include, path
+from django.views.generic import TemplateView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 
@@ -22,6 +24,10 @@ for module in registry.modules():
             if module.is_portal:
                 raise
             registry.quarantine(module.label, f"its pages do not load: {error!r}")
+
+if getattr(settings, "PORTAL_DEMO", False):
+    gallery = TemplateView.as_view(template_name="design/gallery.html")
+    urlpatterns.append(path("design/", gallery, name="design"))
 
 urlpatterns.append(path("", include(wagtail_urls)))
 

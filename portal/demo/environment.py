@@ -15,6 +15,7 @@ from portal.demo.processes import ProcessError
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
+SETTINGS = "portal.config.settings.demo"
 _ENVIRONMENT_FILE = "environment"
 _LOCK_FILE = "lock"
 
@@ -92,7 +93,7 @@ def process_environment(
         if key not in {"PORTAL_LOG_DIR", "PORTAL_KEYS_DIR", "PORTAL_ANCHOR_FILE"}
     }
     return inherited | {
-        "DJANGO_SETTINGS_MODULE": "portal.config.settings.demo",
+        "DJANGO_SETTINGS_MODULE": SETTINGS,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "PORTAL_STATE_DIR": str(state),
@@ -159,12 +160,14 @@ def use_running_demo(environ: dict[str, str] | os._Environ[str] = os.environ) ->
     """Point this process at the running demo's servers, unless it was told of others.
 
     `manage.py` calls this so that `manage.py audit_verify` works in a second terminal while
-    `make demo` runs in the first. Does nothing, and returns False, where no demo runs, or
-    `DATABASE_URL` is set.
+    `make demo` runs in the first. Does nothing, and returns False, where no demo runs,
+    `DATABASE_URL` is set, or the settings are others than the demo's.
     """
     state = state_folder(environ)
     path = state / _ENVIRONMENT_FILE
-    if "DATABASE_URL" in environ or not path.exists() or running_as(state) is None:
+    if environ.get("DJANGO_SETTINGS_MODULE", SETTINGS) != SETTINGS or "DATABASE_URL" in environ:
+        return False
+    if not path.exists() or running_as(state) is None:
         return False
     for word in shlex.split(path.read_text(encoding="utf-8")):
         name, _, value = word.partition("=")

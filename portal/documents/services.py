@@ -38,7 +38,7 @@ def issue(
     *,
     kind: str,
     obj: Model,
-    title: str,
+    title: Any,
     number: str,
     data: Mapping[str, Any],
     template: Path,
@@ -55,6 +55,8 @@ def issue(
     ``Refused`` (``server_key``) where the server cannot seal; RenderError, SealError and
     NotCanonicalError are faults of template or data.
     """
+    with paper.document_language():
+        title = str(title)
     with transaction.atomic():
         _lock(kind, obj)
         former = current(obj, kind)

@@ -13,9 +13,9 @@ from portal.documents.forms import CheckForm
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest) -> HttpResponse:
     """For everybody who is logged in: they learn nothing of a document that they do not hold."""
-    form = CheckForm(request.POST or None, request.FILES or None)
+    form = CheckForm(request.POST, request.FILES) if request.method == "POST" else CheckForm()
     checked = None
-    if request.method == "POST" and form.is_valid():
+    if form.is_valid():
         checked = check_pdf(form.cleaned_data["pdf"].read())
     status = 422 if form.errors else 200
     context = {"form": form, "checked": checked}

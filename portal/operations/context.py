@@ -32,13 +32,13 @@ def portal(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The left rail: the parts of the portal in which the person has something to do."""
+    """The left rail: where the person has something to do; the modules before the portal's own."""
     user = _person(request)
     if user is None:
         return []
     held = held_by(user).privileges()
     groups = []
-    for module in registry.modules():
+    for module in sorted(registry.modules(), key=lambda each: each.is_portal):
         items = [
             {"label": item.label, "icon": item.icon, "url": url}
             for item in module.navigation

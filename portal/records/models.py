@@ -133,15 +133,17 @@ class BareRecord(models.Model):
         return record
 
     def save(self, *args: Any, **options: Any) -> None:  # noqa: DJ012 beside what reads the version
-        if not self._state.adding:
+        changing = not self._state.adding
+        if changing:
             self._read_version = self.version
             self.version += 1
             if (fields := options.get("update_fields")) is not None:
                 options["update_fields"] = {*fields, "version", "changed_at"}
         try:
             super().save(*args, **options)
-        except StaleRecord:
-            self.version = self._read_version
+        except Exception:
+            if changing:  # nothing was saved: the next try is for the same version
+                self.version = self._read_version
             raise
 
     def _do_update(self, base_qs: Any, *args: Any) -> bool:

@@ -59,7 +59,7 @@ def check_version(record: Any, expected_version: int | None, sent: Mapping[str, 
     for name, yours in sent.items():
         theirs = getattr(record, name)
         before = getattr(old, name, None) if old else None
-        if theirs not in (yours, before):
+        if theirs != yours:
             label = record._meta.get_field(name).verbose_name  # noqa: SLF001
             differences.append(FieldDifference(label, before, theirs, yours))
     raise StaleRecord(record, differences)
@@ -85,6 +85,8 @@ def create_many(model: type[M], records: Iterable[M]) -> list[M]:
         batch_size=1000,
         default_user=act.person,
         default_change_reason=act.reason,
+        # a bulk insert sends no signal, so the service is said here
+        custom_historical_attrs={"history_service": act.service},
     )
 
 

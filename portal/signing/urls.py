@@ -7,7 +7,7 @@ from portal.signing import views
 app_name = "signing"
 
 urlpatterns = [
-    path("", views.mine, name="mine"),
+    path("", views.pin, name="pin"),
     path("set/", views.set_pin, name="set_pin"),
     path("change/", views.change_pin, name="change_pin"),
     path("revoke/<slug:key_id>/", views.revoke_key, name="revoke_key"),

@@ -37,7 +37,7 @@ _FIELD_OF = {"wrong_pin": "old_pin", "pin_locked": "old_pin", "weak_pin": "new_p
 
 @require_GET
 @never_cache
-def mine(request: HttpRequest) -> HttpResponse:
+def pin(request: HttpRequest) -> HttpResponse:
     """One's key, and one's signatures with what they are worth now."""
     return _page(request)
 
@@ -51,7 +51,7 @@ def set_pin(request: HttpRequest) -> HttpResponse:
         form, lambda pins: services.set_pin(actor=request.user, pin=pins["new_pin"])
     ):
         messages.success(request, _("Your signing PIN is set. You can sign now."))
-        return redirect("signing:mine")
+        return redirect("signing:pin")
     return _page(request, set_form=form)
 
 
@@ -67,7 +67,7 @@ def change_pin(request: HttpRequest) -> HttpResponse:
         ),
     ):
         messages.success(request, _("Your signing PIN is changed."))
-        return redirect("signing:mine")
+        return redirect("signing:pin")
     return _page(request, change_form=form)
 
 
@@ -79,7 +79,7 @@ def revoke_key(request: HttpRequest, key_id: str) -> HttpResponse:
         form, lambda said: services.revoke_key(actor=request.user, key_id=key_id, **said)
     ):
         messages.success(request, _("Your signing key is revoked. Set a new PIN to sign again."))
-        return redirect("signing:mine")
+        return redirect("signing:pin")
     return _page(request, revoke_form=form)
 
 
@@ -87,14 +87,14 @@ def revoke_key(request: HttpRequest, key_id: str) -> HttpResponse:
 def log_in_again(request: HttpRequest) -> HttpResponse:
     """Log out, and come back here by logging in."""
     logout(request)
-    return redirect_to_login(reverse("signing:mine"), resolve_url(settings.LOGIN_URL))
+    return redirect_to_login(reverse("signing:pin"), resolve_url(settings.LOGIN_URL))
 
 
 @require_GET
 def verification(request: HttpRequest) -> HttpResponse:
     """What the nightly verifications found, for those who may read the audit trail."""
     require(request.user, "audit.browse_logs")
-    runs = SignatureVerification.objects.all()[:30]
+    runs = list(SignatureVerification.objects.all()[:30])
     return render(request, "signing/verification.html", {"runs": runs})
 
 
@@ -117,7 +117,7 @@ def _page(request: HttpRequest, **forms: Form) -> HttpResponse:
     for name, form in forms.items():
         form.auto_id = f"{name.removesuffix('_form')}_%s"
         context[name] = form
-    return render(request, "signing/mine.html", context, status=422 if forms else 200)
+    return render(request, "signing/pin.html", context, status=422 if forms else 200)
 
 
 def _row(verdict: services.Verdict) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _may(request: HttpRequest, form: Form) -> bool:
 
 def _logged_in_lately(request: HttpRequest) -> bool:
     return LoginSession.objects.filter(
-        user_id=request.user.pk,
+        user=request.user,
         session_key=request.session.session_key,
         ended_at__isnull=True,
         started_at__gt=timezone.now() - LOGIN_COUNTS_FOR,

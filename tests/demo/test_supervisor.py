@@ -211,6 +211,12 @@ def test_a_second_terminal_finds_the_running_demo_and_only_a_running_one(tmp_pat
         found = {"PORTAL_STATE_DIR": str(tmp_path)}
         assert use_running_demo(found) is True
         assert found == written
+        production = {
+            "PORTAL_STATE_DIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "portal.config.settings.production",
+        }
+        assert use_running_demo(production) is False
+        assert "DATABASE_URL" not in production
         told = {"PORTAL_STATE_DIR": str(tmp_path), "DATABASE_URL": "postgresql:///other"}
         assert use_running_demo(told) is False
         assert told["DATABASE_URL"] == "postgresql:///other"

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.urls import reverse
-from django_otp.oath import totp
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from portal.accounts.models import User
@@ -44,19 +44,20 @@ def log_in_staff(client: Client, sub: str, *, next_url: str = "/") -> Any:
 
 def sign_in(client: Client, user: User) -> User:
     """A session as after a full log-in; for external people with a second factor."""
+    backend = "ExternalAccountBackend" if user.is_external else "RegionalIdBackend"
+    client.force_login(user, backend=f"portal.accounts.backends.{backend}")
     if user.is_external:
-        user.otp_device, _new = TOTPDevice.objects.get_or_create(user=user, confirmed=True)
-    client.force_login(
-        user,
-        backend="portal.accounts.backends."
-        + ("ExternalAccountBackend" if user.is_external else "RegionalIdBackend"),
-    )
+        device, _new = TOTPDevice.objects.get_or_create(user=user, confirmed=True)
+        session = client.session
+        session[DEVICE_ID_SESSION_KEY] = device.persistent_id
+        session.save()
     return user
 
 
 def make_external(name: str, **values: Any) -> User:
     """An external person with a password; the second factor is left to the test."""
-    values.setdefault("expires_on", date(2099, 1, 1))
+    mail = f"{name.lower().replace(' ', '.')}@company.example"
+    values = {"username": mail, "email": mail, "expires_on": date(2099, 1, 1)} | values
     user = make_user(name, kind="external", **values)
     user.set_password(PASSWORD)
     user.save()
@@ -65,14 +66,18 @@ def make_external(name: str, **values: Any) -> User:
 
 def code_of(device: TOTPDevice, *, steps: int = 0) -> str:
     """What the authenticator app shows, ``steps`` × 30 s from now."""
-    t = int(time.time()) + 30 * steps
-    return f"{totp(device.bin_key, t0=int(time.time()) - t):06d}"
+    app = TOTP(device.bin_key, device.step, device.t0, device.digits)
+    app.time = time.time() + device.step * steps
+    return f"{app.token():06d}"
+
+
+def wrong_code(device: TOTPDevice) -> str:
+    """A code that is none of those around now."""
+    right = {code_of(device, steps=steps) for steps in range(-5, 6)}
+    return next(code for code in ("000000", *map(str, range(111111, 111200))) if code not in right)
 
 
 def is_logged_in(client: Client) -> bool:
     """Whether the portal shows this client a page that needs a person."""
     return client.get(reverse("accounts:sessions")).status_code == 200
 
-
-def nobody() -> AnonymousUser:
-    return AnonymousUser()

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from aiosmtpd.controller import Controller
+from celery import Celery
 
 from portal.demo.embedded import free_port
 from portal.demo.processes import RunningService, Service
@@ -73,22 +74,30 @@ def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
 
 @contextmanager
 def celery_worker(
-    *, concurrency: int = 1, env: Mapping[str, str] | None = None
+    *, concurrency: int = 1, beat: bool = False, env: Mapping[str, str] | None = None
 ) -> Generator[RunningService, None, None]:
-    """A Celery worker that takes tasks from this test's Redis; ready when it answers a ping."""
+    """A Celery worker that takes tasks from this test's Redis; ready when it answers a ping.
+
+    With `beat` it also sends the periodic tasks that the modules declare.
+    """
     from portal.config import celery
 
     name = f"test{next(_numbers)}@localhost"
+    environment = _environment(env)
+    schedule = _log(f"beat-{next(_numbers)}").with_suffix(".schedule")
+    broker = environment["REDIS_URL"]
+    asking = celery if broker == os.environ["REDIS_URL"] else Celery(broker=broker)
     service = Service(
         name="worker",
         argv=(
             *(*_PYTHON, "-m", "celery", "-A", "portal.config", "worker", "--loglevel", "INFO"),
             *("--hostname", name, "--concurrency", str(concurrency)),
+            *(("--beat", "--schedule", str(schedule)) if beat else ()),
         ),
         url=name,
         stop_signal=signal.SIGTERM,
-        is_ready=lambda: bool(celery.control.ping(destination=[name], timeout=0.3)),
-        env=_environment(env),
+        is_ready=lambda: bool(asking.control.ping(destination=[name], timeout=0.3)),
+        env=environment,
         cwd=ROOT,
     )
     with running(service) as worker:

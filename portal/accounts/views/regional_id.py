@@ -25,7 +25,7 @@ class Callback(OIDCAuthenticationCallbackView):
     def get(self, request: HttpRequest) -> HttpResponse:
         # before anything else, errors included: nobody can log another in or out with a link
         if request.GET.get("state", "") not in request.session.get("oidc_states", {}):
-            return self._refuse("state")
+            return self._refuse("denied" if "error" in request.GET else "state")
         if "error" not in request.GET and "code" not in request.GET:
             return self._refuse("token")
         return super().get(request)

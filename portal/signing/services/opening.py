@@ -121,7 +121,7 @@ def _wrong_pin(person: Any, tried: SigningKey) -> Refused:
             notify(
                 person,
                 _("Your signing PIN is locked for a while after several wrong tries."),
-                url=reverse("signing:mine"),
+                url=reverse("signing:pin"),
                 level=Notification.Level.WARNING,
             )
             return _locked(tried.locked_until)

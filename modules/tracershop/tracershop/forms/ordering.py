@@ -38,10 +38,14 @@ class OrderForm(forms.Form):
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, on_behalf: bool, **options: Any) -> None:
+    def __init__(self, *args: Any, on_behalf: bool, editing: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)
         if not on_behalf:
             del self.fields["late_reason"]
+        if editing:
+            self.fields["version"].required = True
+        else:
+            del self.fields["version"]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -54,9 +58,14 @@ class OrderForm(forms.Form):
 
 
 class ActivityOrderForm(OrderForm):
-    """MBq at a slot: typed, or left to the calculator's rows."""
+    """MBq at a slot: typed, or left to the calculator's rows.
+
+    ``calculated`` is what the calculator last wrote into the field: an amount that still equals it
+    was not typed, and follows the rows.
+    """
 
     activity_mbq = AmountField(label=_("Activity at delivery"), required=False)
+    calculated = AmountField(required=False, widget=forms.HiddenInput)
     field_order = ("activity_mbq", "intended_use", "comment", "late_reason")
 
     def __init__(self, *args: Any, calculator: Calculator, **options: Any) -> None:
@@ -69,12 +78,12 @@ class ActivityOrderForm(OrderForm):
             self.add_error(None, text)
         if "activity_mbq" in self.errors or self.calculator.errors:
             return data
-        needed, given = self.calculator.needed_mbq, data.get("activity_mbq")
-        if given is None and needed is None:
+        needed, typed = self.calculator.needed_mbq, data.get("activity_mbq")
+        if needed is not None and typed in (None, data.get("calculated")):
+            data["activity_mbq"] = float(needed)
+        elif typed is None:
             self.add_error("activity_mbq", _("Give the activity, or the injections it is for."))
-        elif given is None:
-            data["activity_mbq"] = float(needed or 0)
-        elif needed is not None and given < needed:
+        elif needed is not None and typed < needed:
             self.add_error(
                 "activity_mbq",
                 _("The injections below need %(needed)s MBq. Order that much, or change the rows.")
@@ -95,13 +104,13 @@ class InjectionOrderForm(OrderForm):
     field_order = ("clock", "injections", "intended_use", "comment", "late_reason")
 
     def __init__(
-        self, *args: Any, entry: CatalogueEntry, fixed: bool = False, **options: Any
+        self, *args: Any, entry: CatalogueEntry, editing: bool = False, **options: Any
     ) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, editing=editing, **options)
         limit = {"limit": entry.max_injections}
         self.fields["injections"].help_text = _("At most %(limit)s at once.") % limit
         self.entry = entry
-        if fixed:  # an order's time stays: another time is another order
+        if editing:  # an order's time stays: another time is another order
             del self.fields["clock"]
 
     def clean_injections(self) -> int:

@@ -156,7 +156,13 @@ def visible_order(user: Any, pk: int) -> Order | None:
     """An order with all that its forms show; None where it is not the person's to see."""
     return (
         visible(user, Order.objects.all())
-        .select_related("customer__unit", "endpoint__customer", "tracer__isotope", "slot")
+        .select_related(
+            "customer__unit",
+            "endpoint__customer",
+            "tracer__isotope",
+            "slot__endpoint",
+            "slot__run__tracer__isotope",
+        )
         .filter(pk=pk)
         .first()
     )

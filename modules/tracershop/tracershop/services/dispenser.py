@@ -40,8 +40,9 @@ ARCHIVE = "archive"
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 _SEEN_FOR_S = 7 * 24 * 3600
 _AWAY_LOGGED_EVERY_S = 300
+# scans come each second, but several may come at once after the worker was away
 _STABLE_FOR = timedelta(seconds=0.7)
-"""Scans come each second, but several may come at once after the worker was away."""
+_EMPTY_FOR = timedelta(minutes=1)
 
 
 def watched_folder() -> Path:
@@ -94,7 +95,8 @@ def _is_complete(path: Path) -> bool:
     if seen_state != state:
         cache.set(_key(path), (state, now), _SEEN_FOR_S)
         return False
-    return now - seen_at >= _STABLE_FOR
+    # an empty file is one that somebody has only begun
+    return now - seen_at >= (_EMPTY_FOR if state.startswith("0:") else _STABLE_FOR)
 
 
 def _key(path: Path) -> str:

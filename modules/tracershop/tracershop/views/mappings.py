@@ -1,0 +1,139 @@
+"""What a room and a procedure of the radiology system mean (TS-023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from portal.access.decision import require
+from portal.records.errors import Refused
+from tracershop.forms.mappings import ProcedureForm, RoomForm
+from tracershop.models import Endpoint, ProcedureMapping
+from tracershop.models.reach import MAP
+from tracershop.selectors import mapping_page
+from tracershop.selectors.booking_page import rooms_waiting
+from tracershop.selectors.topics import BOOKINGS
+from tracershop.services import mappings as services
+
+
+@require_GET
+def mappings(request: HttpRequest) -> HttpResponse:
+    """What waits on top, then what is mapped. Fetched anew as bookings come in."""
+    require(request.user, MAP)
+    context = {
+        "rooms_waiting": rooms_waiting(),
+        "procedures_waiting": mapping_page.procedures_waiting(request.user),
+        "rooms": mapping_page.room_mappings(request.user),
+        "procedures": mapping_page.procedure_mappings(request.user),
+        "endpoints": list(mapping_page.mappable_endpoints(request.user)),
+        "topic": BOOKINGS,
+    }
+    name = "_mappings.html" if request.htmx else "mappings.html"  # type: ignore[attr-defined]
+    return render(request, f"tracershop/mappings/{name}", context)
+
+
+@require_http_methods(["GET", "POST"])
+def map_room(request: HttpRequest) -> HttpResponse:
+    """Say which endpoint a room is, anew where it is mapped already."""
+    require(request.user, MAP)
+    room = request.GET.get("room", "")
+    known = mapping_page.room_mappings(request.user).filter(room=room).first()
+    endpoints = mapping_page.mappable_endpoints(request.user)
+    initial = {"room": room, "endpoint": known.endpoint_id if known else _only(endpoints)}
+    form = RoomForm(request.POST or None, endpoints=endpoints, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            mapping = services.map_room(
+                actor=request.user,
+                room=form.cleaned_data["room"],
+                endpoint_id=form.cleaned_data["endpoint"].pk,
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal.message))
+        else:
+            return _done(request, _("Room %(mapping)s.") % {"mapping": mapping})
+    return _show(request, form, _("Map a room"))
+
+
+@require_http_methods(["GET", "POST"])
+def map_procedure(request: HttpRequest) -> HttpResponse:
+    """Say what a procedure at an endpoint needs."""
+    require(request.user, MAP)
+    endpoint = _endpoint(request)
+    code = request.GET.get("procedure", "")
+    known = (
+        mapping_page.procedure_mappings(request.user)
+        .filter(endpoint=endpoint, procedure_code=code)
+        .first()
+    )
+    tracers = mapping_page.tracers_of(endpoint)
+    initial = _initial(known) if known else {"procedure_code": code, "tracer": _only(tracers)}
+    form = ProcedureForm(request.POST or None, tracers=tracers, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            mapping = services.map_procedure(
+                actor=request.user,
+                procedure_code=values["procedure_code"],
+                endpoint_id=endpoint.pk,
+                tracer_id=values["tracer"].pk,
+                units=values["units"],
+                delay_min=values["delay_min"],
+                expected_version=values["version"],
+            )
+        except Refused as refusal:
+            form.add_error(None, str(refusal.message))
+        else:
+            return _done(request, _("Procedure %(mapping)s.") % {"mapping": mapping})
+    return _show(request, form, _("Map a procedure"), endpoint=endpoint)
+
+
+@require_POST
+def end_room(request: HttpRequest, pk: int) -> HttpResponse:
+    services.end_room_mapping(actor=request.user, mapping_id=pk)
+    return _done(request, _("The room is not mapped any more."))
+
+
+@require_POST
+def end_procedure(request: HttpRequest, pk: int) -> HttpResponse:
+    services.end_procedure_mapping(actor=request.user, mapping_id=pk)
+    return _done(request, _("The procedure is not mapped any more."))
+
+
+def _endpoint(request: HttpRequest) -> Endpoint:
+    key = request.GET.get("endpoint", "")
+    if not key.isdecimal():
+        raise Http404
+    return get_object_or_404(mapping_page.mappable_endpoints(request.user), pk=int(key))
+
+
+def _initial(known: ProcedureMapping) -> dict[str, Any]:
+    names = ("procedure_code", "units", "delay_min", "version")
+    return {**{name: getattr(known, name) for name in names}, "tracer": known.tracer_id}
+
+
+def _only(choices: Any) -> int | None:
+    """The key of the only choice there is."""
+    keys = list(choices.values_list("pk", flat=True)[:2])
+    return keys[0] if len(keys) == 1 else None
+
+
+def _show(request: HttpRequest, form: Any, heading: str, **more: Any) -> HttpResponse:
+    name = "map.html"
+    if request.htmx:  # type: ignore[attr-defined]
+        name = "_map_dialog.html" if request.method == "GET" else "_map_form.html"
+    context = {"form": form, "heading": heading, "action": request.get_full_path(), **more}
+    status = 422 if form.errors else 200
+    return render(request, f"tracershop/mappings/{name}", context, status=status)
+
+
+def _done(request: HttpRequest, text: str) -> HttpResponse:
+    messages.success(request, text)
+    answer = redirect("tracershop:mappings")
+    return HttpResponseClientRedirect(answer.url) if request.htmx else answer  # type: ignore[attr-defined]

@@ -1,0 +1,90 @@
+"""The stack and the browser that all browser tests share, and the people in front of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.e2e.pages import LoginPage
+from tests.e2e.stack import Stack, running_stack
+from tests.e2e.visitor import SCREENSHOTS, Visitor
+from tests.support.services import Services
+
+_HERE = Path(__file__).parent
+_FAILED = pytest.StashKey[bool]()
+
+VisitorMaker = Callable[..., Visitor]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker("browser")
+            item.add_marker("processes")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(scope="package")
+def stack(services: Services, django_db_setup: None) -> Generator[Stack, None, None]:
+    """The running portal with the demo's data; a test leaves it usable for the next."""
+    with running_stack(services) as running:
+        yield running
+
+
+# Not pytest-playwright's own `browser`: that one lives as long as the session, and while
+# Playwright runs, its event loop forbids Django's database in the same thread, to all tests.
+@pytest.fixture(scope="package")
+def chromium(
+    stack: Stack, browser_type_launch_args: dict[str, Any]
+) -> Generator[Browser, None, None]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**browser_type_launch_args)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def arrive(
+    request: pytest.FixtureRequest, stack: Stack, chromium: Browser
+) -> Generator[VisitorMaker, None, None]:
+    """`arrive()` is somebody at a browser of their own, `arrive("Mette Dalgaard")` is logged in.
+
+    Whatever their browsers complained of fails the test, at its end at the latest.
+    """
+    visitors: list[Visitor] = []
+
+    def make(name: str | None = None, **options: Any) -> Visitor:
+        visitor = Visitor.arriving(chromium, stack.site.url, **options)
+        visitors.append(visitor)
+        if name is not None:
+            LoginPage.of(visitor).log_in_as(name)
+        return visitor
+
+    yield make
+    if request.node.stash.get(_FAILED, True):
+        _keep_evidence(request.node.name, visitors)
+    for visitor in visitors:
+        visitor.context.close()
+    for visitor in visitors:
+        visitor.check()
+
+
+def _keep_evidence(test: str, visitors: list[Visitor]) -> None:
+    folder = SCREENSHOTS / "failed"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, visitor in enumerate(visitors, start=1):
+        visitor.screenshot(folder / f"{re.sub(r'[^a-z0-9]+', '-', test.lower())}-{number}.png")
