@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
 from portal.accounts.models import LoginSession
-from portal.accounts.rules import SEEN_EVERY, SessionEnd, why_session_over
+from portal.accounts.rules import SEEN_EVERY, SessionEnd, why_not_admitted, why_session_over
 from portal.accounts.services.sessions import end_session_of, mark_seen
 
 BY_ITSELF = "X-Portal-Live"
@@ -35,8 +35,7 @@ class SessionLimits:
     def _why_over(self, request: HttpRequest) -> SessionEnd | None:
         user = request.user
         if not user.is_authenticated:
-            # the session names somebody who is not admitted (any more)
-            return SessionEnd.CLOSED if SESSION_KEY in request.session else None
+            return self._why_nobody(request)
         if user.is_external and not user.is_verified():  # type: ignore[union-attr]
             return SessionEnd.SECOND_FACTOR
         session = LoginSession.objects.filter(
@@ -56,6 +55,19 @@ class SessionLimits:
         if why is None and in_use and now - session.last_seen_at >= SEEN_EVERY:
             mark_seen(session)
         return why
+
+    def _why_nobody(self, request: HttpRequest) -> SessionEnd | None:
+        """Why somebody who was logged in is not (any more); None for one who never was."""
+        if SESSION_KEY in request.session:  # it names somebody who is not admitted
+            return SessionEnd.CLOSED
+        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if cookie is None or cookie == request.session.session_key:
+            return None
+        ended = LoginSession.objects.filter(session_key=cookie[:40]).select_related("user").first()
+        if ended is None:
+            return None
+        closed = why_not_admitted(ended.user, timezone.localdate())
+        return SessionEnd.CLOSED if closed else SessionEnd.ENDED
 
 
 class PersonalLanguage:

@@ -138,7 +138,7 @@ def _may(request: HttpRequest, form: Form) -> bool:
 
 def _logged_in_lately(request: HttpRequest) -> bool:
     return LoginSession.objects.filter(
-        user=request.user,
+        user_id=request.user.pk or 0,
         session_key=request.session.session_key,
         ended_at__isnull=True,
         started_at__gt=timezone.now() - LOGIN_COUNTS_FOR,

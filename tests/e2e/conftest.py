@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,17 +14,9 @@ from tests.e2e.stack import Stack, running_stack
 from tests.e2e.visitor import SCREENSHOTS, Visitor
 from tests.support.services import Services
 
-_HERE = Path(__file__).parent
 _FAILED = pytest.StashKey[bool]()
 
 VisitorMaker = Callable[..., Visitor]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if _HERE in item.path.parents:
-            item.add_marker("browser")
-            item.add_marker("processes")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -12,7 +12,9 @@ from axes.models import AccessAttempt
 from django.conf import settings as django_settings
 from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -221,8 +223,7 @@ def test_suspending_logs_out_at_once_and_keeps_out_until_reactivated(
     assert is_logged_in(client)
     external.suspend_account(actor=manager, user_id=ole.pk, reason="left the company")
     assert not is_logged_in(client)
-    page = client.get(reverse("accounts:login")).content.decode()
-    assert "logged out" in page or "ended" in page
+    assert "your account is closed" in client.get(reverse("accounts:login")).content.decode()
     assert "suspended" in give_password(Client(), ole).content.decode()
     entry = AuditEntry.objects.get(action="accounts.external_suspended")
     assert (entry.actor_id, entry.reason) == (manager.pk, "left the company")
@@ -377,17 +378,19 @@ def test_staff_without_the_privilege_see_no_list(client: Client) -> None:
         assert client.get(reverse(f"accounts:{name}")).status_code == 403
 
 
-@pytest.mark.parametrize("accounts", [10, 60])
 def test_the_list_takes_the_same_number_of_queries_at_any_length(
-    client: Client, manager: User, clinic: Unit, accounts: int, django_assert_num_queries: Any
+    client: Client, manager: User, clinic: Unit
 ) -> None:
-    for number in range(accounts):
+    sign_in(client, manager)
+    counts = []
+    for number in range(40):
         person = make_external(f"Person {number}")
         Membership.objects.create(user=person, unit=clinic)
-    sign_in(client, manager)
-    client.get(reverse("accounts:external"))
-    with django_assert_num_queries(8):
-        assert client.get(reverse("accounts:external")).status_code == 200
+        if number in (4, 39):
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(reverse("accounts:external")).status_code == 200
+            counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 # --- passwords ----------------------------------------------------------------------------------

@@ -162,6 +162,8 @@ def test_one_other_session_is_ended_and_is_gone_at_once(client: Client, ida: Use
     client.post(reverse("accounts:end_session", args=[row.pk]))
     assert not Session.objects.filter(session_key=row.session_key).exists()
     assert not is_logged_in(other)
+    assert "ended from another device" in other.get(reverse("accounts:login")).content.decode()
+    assert "ended from another" not in other.get(reverse("accounts:login")).content.decode()
     assert is_logged_in(client)
     assert why_logged_out() == "ended"
 

@@ -5,6 +5,7 @@ A real client on the served site, with Redis between.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,11 +20,13 @@ from websockets.sync.client import ClientConnection, connect
 
 from portal.access.services import end_grant
 from portal.accounts.models import User
+from portal.config import asgi
 from portal.live.consumer import MAX_TOPICS
 from portal.live.services import publish
 from portal.live.topics import may_listen
 from portal.notifications.services import person_topic
 from portal.records.context import ServiceActor
+from tests.support import processes
 from tests.support.factories import give, make_unit, make_user
 
 ANSWER_S = 10
@@ -88,10 +91,15 @@ def test_an_anonymous_person_is_refused(portal_url: str) -> None:
 
 
 @pytest.mark.requirement("PT-060")
-def test_a_page_of_another_site_is_refused(portal_url: str, settings: Settings) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_page_of_another_site_is_refused(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]  # the suite's own settings allow any host
     client = logged_in(make_user("Signe Holm"))
-    with pytest.raises(InvalidStatus), socket(portal_url, client, origin="http://evil.invalid"):
-        pytest.fail("a page of another site got a socket")
+    with processes.site_in_thread(importlib.reload(asgi).application) as url:
+        with socket(url, client) as page:
+            assert page.receive()["type"] == "welcome"
+        with pytest.raises(InvalidStatus), socket(url, client, origin="http://evil.invalid"):
+            pytest.fail("a page of another site got a socket")
 
 
 @pytest.mark.requirement("PT-060")

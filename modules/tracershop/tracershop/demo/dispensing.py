@@ -20,6 +20,7 @@ from tracershop.services.dispenser import Taken, take_vial
 DISPENSER = ServiceActor("dispenser import")
 _AFTER_RUN = timedelta(minutes=15)
 _SHELF_LIFE = timedelta(hours=10)
+_NOBODYS_NUMBER, _NOBODYS_NAME = 99, "Klinik Hareskov"
 _ISOTOPE_WORDS = {"FDG": "18F", "PSMA": "68Ga", "H2O": "15O"}
 
 
@@ -41,17 +42,17 @@ def lot_of(order: Order) -> LotNumber:
     return LotNumber(order.tracer.lot_prefix, order.deliver_on, number)
 
 
-def dispense(shop: Shop, order: Order, now: datetime, *, share: float = 1.02) -> list[Vial]:
-    """The vials of an order: one, or two where it is large; a little more than was ordered."""
+def dispense(order: Order, now: datetime, *, share: float) -> list[Vial]:
+    """The vials of an order, one or (where it is large) two; they hold ``share`` of it."""
     assert order.activity_mbq is not None  # noqa: S101 only orders of activity come here
     parts = 2 if order.activity_mbq >= 2000 else 1
     return [
-        fill(shop, order, order.activity_mbq * share / parts, now, part=part)
+        fill(order, order.activity_mbq * share / parts, now, part=part)
         for part in range(1, parts + 1)
     ]
 
 
-def fill(shop: Shop, order: Order, mbq: float, now: datetime, *, part: int) -> Vial:
+def fill(order: Order, mbq: float, now: datetime, *, part: int) -> Vial:
     """A vial that has ``mbq`` at the order's delivery, filled after its run, but not after now."""
     filled_at = _filled_at(order, now) + timedelta(seconds=37 * part)
     half_life_s = order.tracer.isotope.half_life_s
@@ -87,8 +88,8 @@ def _take(
         actor=DISPENSER,
         vial=DispensedVial(
             lot=str(lot),
-            customer_id=customer.dispenser_id if customer else 99,
-            customer_name=customer.name if customer else "Klinik Hareskov",
+            customer_id=customer.dispenser_id if customer else _NOBODYS_NUMBER,
+            customer_name=customer.name if customer else _NOBODYS_NAME,
             filled_at=filled_at,
             activity_mbq=round(activity_mbq, 1),
             volume_ml=round(1.5 + activity_mbq / 9000 + part / 10, 2),
@@ -121,7 +122,13 @@ def dispense_spares(shop: Shop, today: date, now: datetime) -> None:
     for order in upcoming:
         seen[order.endpoint_id] = seen.get(order.endpoint_id, 0) + 1
         if seen[order.endpoint_id] <= 2:
-            fill(shop, order, (order.activity_mbq or 0) * 1.1, now, part=2 + order.pk % 7)
+            fill(order, (order.activity_mbq or 0) * 1.1, now, part=2 + order.pk % 7)
+
+
+def were_dispensed(day: date) -> bool:
+    """Whether the day has its spare and odd vials: what the file called the customer stays."""
+    label = f"{_NOBODYS_NUMBER}-{_NOBODYS_NAME}"
+    return Vial.all_objects.filter(filled_at__date=day, customer_label=label).exists()
 
 
 def dispense_oddities(shop: Shop, today: date, now: datetime) -> None:

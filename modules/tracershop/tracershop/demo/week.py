@@ -18,13 +18,13 @@ from tracershop.demo.dispensing import (
     dispense_spares,
     lot_of,
     run_of,
+    were_dispensed,
 )
 from tracershop.demo.radiology import book, order_from_bookings
-from tracershop.demo.shop import FDG, NORTH, NORTH_1, NORTH_2, PSMA, SOUTH_1, STABLE, WATER, Shop
+from tracershop.demo.shop import FDG, NORTH_1, NORTH_2, PSMA, SOUTH_1, STABLE, WATER, Shop
 from tracershop.demo.staff import pin_of
-from tracershop.models import Batch, Booking, CatalogueEntry, Order, Vial
+from tracershop.models import Batch, Booking, CatalogueEntry, Order
 from tracershop.rules.moments import local_moment
-from tracershop.rules.orders import OrderStatus
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone, visible_slots
 from tracershop.services.certificates import (
     issue_release_certificate,
@@ -39,6 +39,8 @@ LOADER = ServiceActor("demo")
 DAYS_AHEAD = 6
 _RADIOCHEMIST = "demo-radiochemist"
 _ORDERER = {NORTH_1: "demo-secretary", NORTH_2: "demo-secretary", STABLE: "demo-external"}
+# of which a little less than ordered was delivered, confirmed by the releaser
+_SHORT_DELIVERY = time(16)
 _BEFORE_DEADLINE = timedelta(hours=2)
 
 # endpoint, tracer, deliver time, MBq; an order is placed where the day has such a slot
@@ -60,7 +62,7 @@ _LATER_DAY = _FULL_DAY[:3] + _FULL_DAY[7:9] + _FULL_DAY[11:]
 
 
 def fill_week(shop: Shop) -> None:
-    """Orders from yesterday to six days ahead, bookings, and today's vials; only what is missing."""
+    """Orders from yesterday to six days ahead, bookings, today's vials: what is missing of them."""
     now = timezone.now()
     today = timezone.localdate()
     calendar = Calendar(today - timedelta(days=1), today + timedelta(days=DAYS_AHEAD))
@@ -83,7 +85,7 @@ def fill_week(shop: Shop) -> None:
             _work_on(shop, orders, now)
         else:
             _look_ahead(shop, orders)
-    if today in open_days and not _has_vials(today):
+    if today in open_days and not were_dispensed(today):
         dispense_spares(shop, today, now)
         dispense_oddities(shop, today, now)
     for release_id in releases_without_certificate(before=now + timedelta(days=1)):
@@ -103,10 +105,6 @@ def _days_booked(
 
 def _has_bookings(day: date) -> bool:
     return Booking.all_objects.filter(starts_at__date=day).exists()
-
-
-def _has_vials(day: date) -> bool:
-    return Vial.all_objects.filter(filled_at__date=day, order__isnull=True).exists()
 
 
 # --- ordering --------------------------------------------------------------------------------
@@ -210,7 +208,7 @@ def _work_on(shop: Shop, orders: list[Order], now: datetime) -> None:
         _release(shop, due)
     for order in upcoming:
         if order.deliver_at == moments[0] and order.kind == Order.Kind.ACTIVITY:
-            vials = dispense(shop, order, now)
+            vials = dispense(order, now, share=1.02)
             allocate_vials(
                 actor=radiochemist, order_id=order.pk, vial_ids=[vial.pk for vial in vials]
             )
@@ -227,7 +225,10 @@ def _release(shop: Shop, orders: list[Order]) -> None:
     signer = unlock(radiochemist, pin_of(_RADIOCHEMIST))
     for order in orders:
         lot = str(lot_of(order))
-        vials = dispense(shop, order, timezone.now()) if order.activity_mbq else []
+        short = timezone.localtime(order.deliver_at).time() == _SHORT_DELIVERY
+        vials = []
+        if order.activity_mbq:
+            vials = dispense(order, timezone.now(), share=0.96 if short else 1.02)
         if not Batch.objects.filter(lot=lot).exists():
             set_batch_status(
                 actor=radiochemist,
@@ -248,6 +249,3 @@ def _release(shop: Shop, orders: list[Order]) -> None:
             signer=signer,
             now=run_of(order) + timedelta(minutes=40),
         )
-
-
-__all__ = ["DAYS_AHEAD", "NORTH", "OrderStatus", "fill_week"]

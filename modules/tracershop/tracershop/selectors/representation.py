@@ -40,6 +40,6 @@ def representations(user: Any) -> QuerySet[Representation]:
 
 
 def people_to_choose(user: Any) -> QuerySet[User]:
-    """Whom the person may let represent: holders of a shop role, external ones by production only."""
+    """Whom the person may let represent: holders of a shop role; external ones by production."""
     people = people_with(PLACE).exclude(pk=user.pk).order_by("name", "pk")
     return people if can(user, SETUP) else people.filter(kind=User.Kind.STAFF)

@@ -17,6 +17,7 @@ from tracershop.models import CatalogueEntry, Customer, Endpoint, Order, Release
 from tracershop.models.reach import ORDER_LATE, PLACE
 from tracershop.rules.orders import OrderStatus, lowest_status, may_edit
 from tracershop.selectors.schedule import Calendar, SlotOnDay, catalogue_of, visible_slots
+from tracershop.words import told
 
 CERTIFICATE = "tracershop.release_certificate"
 _LOOK_AHEAD_DAYS = 28
@@ -55,6 +56,11 @@ class Offer:
     orderable: bool
     slot: SlotOnDay | None = None
     lines: list[OrderLine] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be ordered (in time), in words."""
+        return told(self.obstacle) if self.obstacle else ""
 
 
 @dataclass

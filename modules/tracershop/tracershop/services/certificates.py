@@ -70,7 +70,7 @@ def releases_without_certificate(*, before: datetime) -> list[int]:
 
 def certificate_data(release: Release) -> dict[str, Any]:
     """What the template is given, in the words and formats of the active language."""
-    signed = json.loads(release.signature.payload)
+    signed = json.loads(release.signature.payload)["facts"]
     order, vials = signed["order"], signed["vials"]
     deliver_at = _time(order["deliver_at"])
     return {

@@ -47,6 +47,7 @@ def map_room(request: HttpRequest) -> HttpResponse:
     endpoints = mapping_page.mappable_endpoints(request.user)
     initial = {"room": room, "endpoint": known.endpoint_id if known else _only(endpoints)}
     form = RoomForm(request.POST or None, endpoints=endpoints, initial=initial)
+    form.fields["room"].disabled = bool(room)
     if request.method == "POST" and form.is_valid():
         try:
             mapping = services.map_room(
@@ -75,6 +76,7 @@ def map_procedure(request: HttpRequest) -> HttpResponse:
     tracers = mapping_page.tracers_of(endpoint)
     initial = _initial(known) if known else {"procedure_code": code, "tracer": _only(tracers)}
     form = ProcedureForm(request.POST or None, tracers=tracers, initial=initial)
+    form.fields["procedure_code"].disabled = bool(code)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from portal.access.decision import can
-from tracershop.models import Customer
+from tracershop.models import Customer, Order
 from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
 from tracershop.selectors.shop import customers_for, shop_day
 from tracershop.selectors.topics import customer_topic
@@ -40,6 +40,7 @@ def shop(request: HttpRequest) -> HttpResponse:
         "today": timezone.localdate(),
         "now": now,
         "shop": shop_day(request.user, customer, day, now),
+        "statuses": Order.Status.values,
         "topic": customer_topic(customer.pk),
         "may_order_bookings": can(request.user, ORDER_BOOKINGS, customer),
         **_neighbours(day),

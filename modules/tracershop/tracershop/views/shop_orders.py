@@ -186,7 +186,7 @@ def _activity_form(
     }
     act = _act(request, calculator)
     if request.method == "POST" and act != "order":
-        sent: dict[str, Any] = {name: request.POST.get(name, "") for name in _ACTIVITY_INITIAL}
+        sent: dict[str, Any] = {name: request.POST.get(name, "") for name in _TYPED}
         if act == "calculate" and calculator.needed_mbq is not None:
             sent |= {"activity_mbq": calculator.needed_mbq, "calculated": calculator.needed_mbq}
         context["form"] = ActivityOrderForm(initial=sent, **options)
