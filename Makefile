@@ -35,7 +35,7 @@ test: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test; ARGS="tests/portal -k
 	@exec $(PYTEST) $(PARALLEL) $(or $(ARGS),$(COVERAGE))
 
 bench: $(INSTALLED) $(BUILT) $(COMPILED) ## Measure speed, as ratios within one run
-	@exec $(PYTEST) tests/bench -o python_files='bench_*.py' --capture=no --quiet $(ARGS)
+	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 validation: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test and write build/validation
 	@exec $(PYTEST) $(PARALLEL) --validation-dir=build/validation $(ARGS)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from portal.accounts.rules import SessionEnd
@@ -25,6 +27,11 @@ def connect() -> None:
 
 
 def _logged_in(request: HttpRequest, user: Any, **_: Any) -> None:
+    if user.is_external and getattr(user, "otp_device", None) is None:
+        # whichever page took the password (Wagtail has one of its own): it is one factor of two
+        request.session.flush()
+        request.user = AnonymousUser()
+        raise PermissionDenied("second factor")
     start_session(request, user)
 
 

@@ -5,13 +5,34 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.loaders.base import find_related_module
 from celery.signals import worker_process_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.config.settings.demo")
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+
+
+def _packages_with_tasks() -> list[str]:
+    """Every installed package; a module whose tasks do not load is quarantined, not the worker."""
+    from django.apps import apps
+
+    from portal.registry import PortalModule, registry
+
+    packages = []
+    for config in apps.get_app_configs():
+        if isinstance(config, PortalModule) and not config.is_portal:
+            try:
+                find_related_module(config.name, "tasks")
+            except Exception as error:
+                registry.quarantine(config.label, f"its tasks do not load: {error!r}")
+                continue
+        packages.append(config.name)
+    return packages
+
+
+app.autodiscover_tasks(_packages_with_tasks)
 
 
 @app.on_after_finalize.connect

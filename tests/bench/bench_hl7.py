@@ -1,12 +1,13 @@
 """HL7: messages a second accepted and committed, against a bare python-hl7 server.
 
 Both are processes of their own, store in the same (durable) database server and are sent the same
-messages by the same client, in turns: ours, bare, ours, bare …
+messages by the same client, in turns: ours, bare, bare, ours …
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import statistics
 import sys
@@ -27,9 +28,9 @@ from tests.bench.measures import Measure
 from tests.support.services import ROOT
 
 HOST = "127.0.0.1"
-ROUNDS = 7
+ROUNDS = 9
 TARGET = 0.70
-SENDERS = {1: 400, 8: 100}
+SENDERS = {1: 300, 8: 75}
 """Number of senders at once → messages that each of them sends in a round."""
 
 
@@ -39,20 +40,28 @@ def run(*, kind: str = "ORM^O01", env: Mapping[str, str] | None = None) -> dict[
     `kind`: the type of the messages, of which an installed module must take some.
     """
     rates: dict[tuple[str, int], list[float]] = {}
+    this_run = secrets.token_hex(4)  # the listener would know a control id of another run again
     with tempfile.TemporaryDirectory() as logs, _listener(logs, env) as ours, _bare(logs) as bare:
         servers = {"ours": ours, "bare": bare}
         for name, port in servers.items():  # connections, plans and pages in memory
-            _send(port, kind, f"warm-{name}", senders=8, each=20)
+            _send(port, kind, f"{this_run}-{name}", senders=8, each=20)
         for number in range(ROUNDS):
+            in_turn = list(servers.items())[:: 1 if number % 2 else -1]
             for senders, each in SENDERS.items():
-                for name, port in servers.items():
+                for name, port in in_turn:
                     before = _stored(name)
-                    rate = _send(port, kind, f"r{number}-{senders}-{name}", senders, each)
+                    rate = _send(port, kind, f"{this_run}-{number}-{senders}", senders, each)
                     if _stored(name) - before != senders * each:
                         raise AssertionError(f"{name} answered AA to what it has not stored")
                     rates.setdefault((name, senders), []).append(rate)
     medians = {key: statistics.median(values) for key, values in rates.items()}
-    ratios = {n: medians["ours", n] / medians["bare", n] for n in SENDERS}
+    # Of each round by itself: what else the machine does hits both sides of a round alike.
+    ratios = {
+        n: statistics.median(
+            ours / bare for ours, bare in zip(rates["ours", n], rates["bare", n], strict=True)
+        )
+        for n in SENDERS
+    }
     return {
         "ratio": min(ratios.values()),
         "ratios": ratios,
@@ -78,7 +87,7 @@ def _measures(
             number=ratio,
             unit="",
             target=f"≥ {TARGET}",
-            compared_with="median of ours ÷ median of bare",
+            compared_with="ours ÷ bare, median of the rounds",
         ),
     ]
 

@@ -1,8 +1,8 @@
 """Start the portal with chosen modules installed, and print as JSON what it is like.
 
-``python start_portal.py '{"modules": {"dummy": "dummy.apps:Dummy"}, …}'``. ``modules`` stands for what is
-installed (``null``: what really is, by ``importlib.metadata``); nothing else is different from a
-start of ``manage.py``. ``acts`` are done in their order, each a function of this file.
+``start_portal.py '{"modules": {"dummy": "dummy.apps:Dummy"}, "acts": ["migrate"]}'``: ``modules``
+stands for what is installed (``null``: what really is, by ``importlib.metadata``); nothing else is
+different from a start of ``manage.py``. ``acts`` are done in order, each a function of this file.
 """
 
 from __future__ import annotations
@@ -55,14 +55,16 @@ def pages() -> dict[str, Any]:
     from django.utils import translation
 
     from portal.access.models import Role
+    from portal.accounts.models import User
     from portal.organisation.models import Unit
     from tests.support.factories import give, make_unit, make_user
 
     translation.activate("en")
     unit = Unit.objects.filter(code="start").first() or make_unit("start")
-    person = make_user("Starter")
+    person = User.objects.filter(username="starter").first() or make_user("Starter")
+    held = {grant.role_id for grant in person.role_grants.all()}
     for role in Role.objects.filter(module__in=["operations", "audit", "access", "dummy"]):
-        if not role.code.endswith("watcher"):
+        if role.pk not in held and not role.code.endswith("watcher"):
             give(person, role.code, unit)
     client = Client()
     client.force_login(person, backend="portal.accounts.backends.RegionalIdBackend")
@@ -74,14 +76,23 @@ def pages() -> dict[str, Any]:
     return told
 
 
+def worker_tasks() -> list[str]:
+    """The tasks that a worker of this start would know."""
+    from celery import current_app
+
+    current_app.loader.import_default_modules()
+    return sorted(name for name in current_app.tasks if not name.startswith("celery."))
+
+
 def keep() -> dict[str, Any]:
     """Keep a thing of the dummy, with history and an entry in the audit trail."""
     from dummy.services import keep_thing
 
+    from portal.organisation.models import Unit
     from portal.records.context import ServiceActor
     from tests.support.factories import make_unit
 
-    unit = make_unit("kept")
+    unit = Unit.objects.filter(code="kept").first() or make_unit("kept")
     thing = keep_thing(actor=ServiceActor("test"), name="Kept thing", unit=unit, reason="to test")
     return {"pk": thing.pk}
 
@@ -158,7 +169,7 @@ def every_part() -> dict[str, Any]:
         "inbox": import_string(handler.check)(b"note").decode(),
         "health": [r.ok for r in run_checks() if r.name == "dummy"],
         "signable": import_string(registry.signable("dummy.thing").payload)(Thing.objects.get()),
-        "demo_people": [p.name for p in all_people() if "groups" and "dummy" in "".join(p.groups)],
+        "demo_people": [p.name for p in all_people() if "dummy" in "".join(p.groups)],
         "things": things,
         "again": again,
         "faults": [str(fault) for fault in verify_all()],

@@ -117,7 +117,9 @@ def running_stack(services: Services) -> Generator[Stack, None, None]:
         if loading.returncode != 0:
             raise RuntimeError(f"load_demo ended with {loading.returncode}:\n{said}")
         # after the data: beat's first round is not to meet half of them
-        stack.enter_context(processes.celery_worker(concurrency=2, beat=True, env=env))
+        worker = stack.enter_context(processes.celery_worker(concurrency=2, beat=True, env=env))
+        for service in (site, listener, worker):
+            stack.callback(service.kill)  # what they hold is thrown away: no need for good-byes
         yield Stack(env, people, site, int(listener.url.rpartition(":")[2]), mail)
 
 

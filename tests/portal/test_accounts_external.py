@@ -428,10 +428,10 @@ def test_a_new_password_by_link_ends_every_session(client: Client) -> None:
     assert TOTPDevice.objects.filter(pk=device.pk, confirmed=True).exists()
 
 
-@pytest.mark.parametrize("password", ["short1", "12345678901234", "ole.ude@company.example", "qwertyqwerty"])
-def test_a_weak_password_is_refused_and_the_link_still_works(
-    client: Client, password: str
-) -> None:
+@pytest.mark.parametrize(
+    "password", ["short1", "12345678901234", "ole.ude@company.example", "qwertyqwerty"]
+)
+def test_a_weak_password_is_refused_and_the_link_still_works(client: Client, password: str) -> None:
     user = make_external("Ole Ude")
     before = user.password
     client.post(reverse("accounts:request_link"), {"email": user.email})
@@ -474,9 +474,20 @@ def test_half_logged_in_is_not_logged_in(client: Client) -> None:
     assert not AccessEntry.objects.filter(action="login").exists()
 
 
-def test_a_session_without_a_second_factor_is_ended_whoever_made_it(client: Client) -> None:
-    user = make_external("Ole Ude")
-    client.force_login(user, backend="portal.accounts.backends.ExternalAccountBackend")
+@pytest.mark.parametrize("page", ["wagtailadmin_login", "wagtailcore_login"])
+def test_a_password_alone_opens_no_other_page_either(client: Client, page: str) -> None:
+    user, _device = enrolled()
+    answer = client.post(reverse(page), {"username": user.username, "password": PASSWORD})
+    assert answer.status_code == 403
+    assert SESSION_KEY not in client.session
+    assert not LoginSession.objects.exists()
+    assert not is_logged_in(client)
+
+
+def test_a_session_that_loses_its_second_factor_is_ended(client: Client) -> None:
+    user, device = enrolled()
+    sign_in(client, user)
+    device.delete()
     assert not is_logged_in(client)
     assert "second factor" in client.get(reverse("accounts:login")).content.decode()
 

@@ -123,7 +123,8 @@ PERSON = {"preferred_username": " RDAH0001 ", "name": "Ane Holm", "email": "ane@
 @pytest.mark.requirement("PT-001")
 def test_claims_are_read_from_token_and_userinfo_and_the_signed_ones_win() -> None:
     claims = read(
-        GOOD | {"name": "Ane Holm", "groups": ["a", 5, "b"]}, {"sub": "7"} | PERSON | {"name": "Eva"}
+        GOOD | {"name": "Ane Holm", "groups": ["a", 5, "b"]},
+        {"sub": "7"} | PERSON | {"name": "Eva"},
     )
     assert claims.subject == "7"
     assert claims.regional_id == "RDAH0001"

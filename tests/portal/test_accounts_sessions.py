@@ -135,8 +135,10 @@ def test_who_is_closed_suspended_or_expired_is_logged_out_at_once(
     assert not is_logged_in(client)
     assert why_logged_out() == "closed"
     User.all_objects.filter(pk=user.pk).update(
-        is_active=True, suspended_at=None, deleted_at=None, expires_on=None if kind == "staff" else
-        timezone.localdate(),
+        is_active=True,
+        suspended_at=None,
+        deleted_at=None,
+        expires_on=None if kind == "staff" else timezone.localdate(),
     )
     assert not is_logged_in(client)  # the session does not come back
 

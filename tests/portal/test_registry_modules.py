@@ -10,36 +10,40 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
 from psycopg import sql
 
 from portal.demo import embedded
 from tests.support.services import ROOT, Services, drop_database, maintenance
 
 DUMMY = ROOT / "tests" / "dummy"
-NAME = "test_contract"
 INSTALLED = {"dummy": "dummy.apps:Dummy"}
 SHOP = {"tracershop": "tracershop.apps:Tracershop"}
 
 Start = Callable[..., dict[str, Any]]
 
 
-def database(services: Services, *, migrated: bool) -> str:
-    """A fresh database; a copy of the template, or an empty one. Its URL."""
-    drop_database(services.server_url, NAME)
+@contextmanager
+def database(services: Services, *, migrated: bool) -> Generator[str, None, None]:
+    """The URL of a fresh database: a copy of the template, or an empty one."""
+    name = f"test_contract_{services.worker}_{'full' if migrated else 'empty'}"
+    drop_database(services.server_url, name)
     template = services.template_url.partition("?")[0].rpartition("/")[2]
     with maintenance(services.server_url) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(NAME), sql.Identifier(template if migrated else "template0")
+                sql.Identifier(name), sql.Identifier(template if migrated else "template0")
             )
         )
-    return embedded.with_database(services.server_url, NAME)
+    try:
+        yield embedded.with_database(services.server_url, name)
+    finally:
+        drop_database(services.server_url, name)
 
 
 def starter(url: str, folder: Path) -> Start:
@@ -72,9 +76,8 @@ def start(
     services: Services, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Start, None, None]:
     """Starts of this file, one after the other on one copy of the migrated database."""
-    connections.close_all()
-    yield starter(database(services, migrated=True), tmp_path_factory.mktemp("contract"))
-    drop_database(services.server_url, NAME)
+    with database(services, migrated=True) as url:
+        yield starter(url, tmp_path_factory.mktemp("contract"))
 
 
 def test_without_any_module_the_portal_starts_and_its_pages_open(start: Start) -> None:
@@ -89,11 +92,8 @@ def test_without_any_module_the_portal_starts_and_its_pages_open(start: Start) -
 def test_an_empty_database_is_migrated_without_any_module(
     services: Services, django_db_setup: None, tmp_path: Path
 ) -> None:
-    start = starter(database(services, migrated=False), tmp_path)
-    try:
-        told = start({}, "migrate", "pages")
-    finally:
-        drop_database(services.server_url, NAME)
+    with database(services, migrated=False) as url:
+        told = starter(url, tmp_path)({}, "migrate", "pages")
     assert "content.0002_home_page" in told["migrate"]
     assert "tracershop" not in told["migrate"]
     assert told["pages"]["/"][0] == 200
@@ -103,7 +103,7 @@ def test_an_empty_database_is_migrated_without_any_module(
 def test_a_module_is_found_by_the_entry_point_of_its_distribution(
     start: Start, tmp_path: Path
 ) -> None:
-    """As pip leaves it: a ``.dist-info`` folder beside the package; nothing of the portal changed."""
+    """As pip leaves it: a ``.dist-info`` folder; nothing of the portal is changed."""
     info = tmp_path / "hospital_portal_dummy-0.1.0.dist-info"
     info.mkdir()
     info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: hospital-portal-dummy\n")
@@ -239,6 +239,13 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         },
         "its pages do not load: RuntimeError('no pages')",
     ),
+    "broken_tasks": (
+        {
+            "apps.py": DECLARATION.format(name="broken_tasks", body=""),
+            "tasks.py": "raise RuntimeError('no tasks')",
+        },
+        "its tasks do not load: RuntimeError('no tasks')",
+    ),
 }
 # loads, but what it names does not: the parts around it say so, and nothing else stops
 NAMES_NOTHING = DECLARATION.format(
@@ -269,7 +276,7 @@ def among_broken_ones(start: Start, tmp_path_factory: pytest.TempPathFactory) ->
     modules = {name: f"{name}.apps:Module" for name in (*BROKEN, "names_nothing")}
     return start(
         {**modules, **INSTALLED, **SHOP},
-        "migrate", "check", "pages", settings=SETTINGS, path=folder,
+        "worker_tasks", "migrate", "check", "pages", settings=SETTINGS, path=folder,
     )  # fmt: skip
 
 
@@ -291,6 +298,7 @@ def test_everything_else_runs_among_broken_modules(among_broken_ones: dict[str, 
     assert among_broken_ones["modules"] == ["dummy", "names_nothing", "tracershop"]
     assert sorted(among_broken_ones["quarantined"]) == sorted(BROKEN)
     assert "no issues" in among_broken_ones["check"]
+    assert "dummy.tasks.count_things" in among_broken_ones["worker_tasks"]
     assert {answer[0] for answer in among_broken_ones["pages"].values()} == {200}
 
 

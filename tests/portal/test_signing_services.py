@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import threading
+from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from portal import serverkeys
@@ -22,7 +23,7 @@ from portal.records.errors import Refused
 from portal.signing import crypto, services, tasks
 from portal.signing.models import Signature, SignatureVerification, SigningKey, Supersession
 from portal.signing.payloads import NotSignable
-from portal.signing.services import State
+from portal.signing.services import State, verification
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import (
     BROKEN,
@@ -692,3 +693,92 @@ def test_a_printed_signature_has_both_times_and_all_that_verifies_it(signed):
     assert "CE" in printed["signed_at_local"]  # CET or CEST
     assert printed["digest"] == signed.digest
     assert printed["key_id"] == signed.key.key_id
+
+
+# --- what happens in between ----------------------------------------------------------------------
+
+
+def test_a_pin_set_in_two_windows_is_set_once(monkeypatch):
+    person = make_user("Jens Friis")
+    give_pin(person)
+    monkeypatch.setattr("portal.signing.services.keys.has_pin", lambda _: False)
+    with pytest.raises(Refused) as refused:
+        services.set_pin(actor=person, pin=OTHER_PIN)
+    assert refused.value.code == "has_signing_key"
+    assert services.unlock(person, PIN)
+
+
+def test_a_pin_changed_in_two_windows_is_changed_by_the_first(signer, monkeypatch):
+    changed = crypto.change_pin
+
+    def change_slowly(sealed, old, new, pepper, **options):
+        monkeypatch.setattr(crypto, "change_pin", changed)
+        services.change_pin(actor=signer, old_pin=PIN, new_pin=OTHER_PIN)
+        return changed(sealed, old, new, pepper, **options)
+
+    monkeypatch.setattr(crypto, "change_pin", change_slowly)
+    with pytest.raises(Refused) as refused:
+        services.change_pin(actor=signer, old_pin=PIN, new_pin="71829304")
+    assert refused.value.code == "stale"
+    assert services.unlock(signer, OTHER_PIN)
+
+
+def test_a_right_pin_costs_what_rfc_9106_says_unless_the_settings_say_otherwise(settings):
+    settings.PORTAL_ARGON2 = {}
+    key = services.set_pin(actor=make_user("Jens Friis"), pin=PIN)
+    cost = ("time_cost", "memory_cost_kib", "parallelism")
+    assert [key.sealed[name] for name in cost] == [3, 65536, 4]
+
+
+@pytest.mark.requirement("PT-030")
+@pytest.mark.parametrize("payload", ["nonsense", "[]", '{"signable": "tests.unit"}'])
+def test_a_signed_text_that_is_none_is_broken(payload, signed):
+    with triggers_disabled() as cursor:
+        cursor.execute(
+            "UPDATE signing_signature SET payload = %s, digest = %s",
+            [payload, crypto.digest(payload.encode())],
+        )
+    assert services.verify(fresh(signed)).state == State.BROKEN
+
+
+@pytest.mark.parametrize("column", ["proof", "countersignature"])
+def test_a_proof_that_is_not_even_readable_is_broken(column, signed):
+    with triggers_disabled() as cursor:
+        cursor.execute(f"UPDATE signing_signature SET {column} = 'not base64!'")
+    verdict = services.verify(fresh(signed))
+    assert verdict.state == State.BROKEN
+    assert "unreadable" in verdict.detail
+
+
+def test_an_object_that_cannot_be_named_so_is_gone(signer, unit, monkeypatch):
+    for module in ("payloads", "services.signatures"):
+        monkeypatch.setattr(
+            f"portal.signing.{module}.object_key", lambda _: ("organisation.unit", "no number")
+        )
+    key = services.unlock(signer, PIN)
+    signature = services.sign(actor=signer, signable=UNIT, obj=unit, meaning="m", key=key)
+    assert services.verify(signature).detail == "the signed record is gone"
+
+
+def test_a_record_corrected_while_the_nightly_run_reads_is_no_fault(signed, monkeypatch):
+    verified = verification.verify_many
+    runs = []
+
+    def stale_at_first(signatures, objects=None):
+        runs.append(verified(signatures, objects))
+        if len(runs) > 1:
+            return runs[-1]
+        return [replace(verdict, state=State.CHANGED, wrong=True) for verdict in runs[-1]]
+
+    monkeypatch.setattr(verification, "verify_many", stale_at_first)
+    assert services.verify_all().faults == []
+    assert len(runs) == 2
+
+
+def test_a_database_that_fails_is_not_taken_for_a_spoilt_record(signed, monkeypatch):
+    def fail(_):
+        raise OperationalError
+
+    monkeypatch.setattr("tests.support.signing.unit_facts", fail)
+    with pytest.raises(OperationalError):
+        services.verify(fresh(signed))

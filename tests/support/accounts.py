@@ -44,13 +44,14 @@ def log_in_staff(client: Client, sub: str, *, next_url: str = "/") -> Any:
 
 def sign_in(client: Client, user: User) -> User:
     """A session as after a full log-in; for external people with a second factor."""
-    backend = "ExternalAccountBackend" if user.is_external else "RegionalIdBackend"
-    client.force_login(user, backend=f"portal.accounts.backends.{backend}")
-    if user.is_external:
-        device, _new = TOTPDevice.objects.get_or_create(user=user, confirmed=True)
-        session = client.session
-        session[DEVICE_ID_SESSION_KEY] = device.persistent_id
-        session.save()
+    if not user.is_external:
+        client.force_login(user, backend="portal.accounts.backends.RegionalIdBackend")
+        return user
+    user.otp_device, _new = TOTPDevice.objects.get_or_create(user=user, confirmed=True)
+    client.force_login(user, backend="portal.accounts.backends.ExternalAccountBackend")
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = user.otp_device.persistent_id
+    session.save()
     return user
 
 
@@ -80,4 +81,3 @@ def wrong_code(device: TOTPDevice) -> str:
 def is_logged_in(client: Client) -> bool:
     """Whether the portal shows this client a page that needs a person."""
     return client.get(reverse("accounts:sessions")).status_code == 200
-

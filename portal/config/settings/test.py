@@ -11,6 +11,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 OIDC_OP_ISSUER = os.environ.get("OIDC_ISSUER", "http://127.0.0.1:9400")
 OIDC_RP_CLIENT_SECRET = "test"  # noqa: S105
 OIDC_VERIFY_KID = False
+CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = [SELF, OIDC_OP_ISSUER]
 
 STORAGES = {
     **STORAGES,
@@ -18,7 +19,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
 CELERY_TASK_ALWAYS_EAGER = False
 LANGUAGE_CODE = "en"
 

@@ -1,7 +1,8 @@
 """The demo's week: yesterday's releases, today's work in the middle, orders for the days to come.
 
 Everything goes through the services, as the people whose work it is; only the hour at which they
-would have done it is given, so that deadlines and expiry are what they would have been.
+would have done it is given, so that deadlines and expiry are what they would have been. The worker
+issues the certificates of what is released here, as it always does.
 """
 
 from __future__ import annotations
@@ -26,10 +27,6 @@ from tracershop.demo.staff import pin_of
 from tracershop.models import Batch, Booking, CatalogueEntry, Order
 from tracershop.rules.moments import local_moment
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone, visible_slots
-from tracershop.services.certificates import (
-    issue_release_certificate,
-    releases_without_certificate,
-)
 from tracershop.services.ordering import place_activity_order, place_injection_order
 from tracershop.services.production import accept_orders, reject_orders
 from tracershop.services.release import ReleaseRequest, release_orders
@@ -58,7 +55,7 @@ _FULL_DAY = (
     (SOUTH_1, PSMA, time(14, 15), 320),
     (STABLE, FDG, time(13), 600),
 )
-_LATER_DAY = _FULL_DAY[:3] + _FULL_DAY[7:9] + _FULL_DAY[11:]
+_OTHER_DAY = _FULL_DAY[:5] + _FULL_DAY[7:9] + _FULL_DAY[11:]
 
 
 def fill_week(shop: Shop) -> None:
@@ -72,7 +69,7 @@ def fill_week(shop: Shop) -> None:
         if (day := today + timedelta(days=offset)) not in calendar.closed
     ]
     missing = [day for day in open_days if not Order.all_objects.filter(deliver_on=day).exists()]
-    for day in _days_booked(calendar, open_days, today, now):
+    for day in _days_booked(calendar, open_days, today):
         book(shop, day)
     placed = {day: _place_orders(shop, calendar, day, now) for day in missing}
     if today in missing:
@@ -88,18 +85,14 @@ def fill_week(shop: Shop) -> None:
     if today in open_days and not were_dispensed(today):
         dispense_spares(shop, today, now)
         dispense_oddities(shop, today, now)
-    for release_id in releases_without_certificate(before=now + timedelta(days=1)):
-        issue_release_certificate(actor=LOADER, release_id=release_id)
 
 
-def _days_booked(
-    calendar: Calendar, open_days: list[date], today: date, now: datetime
-) -> list[date]:
-    """Today, tomorrow, and the first day that can still be ordered for."""
-    orderable = [
-        day for day in open_days if day > today and calendar.window("activity", day, now) is None
-    ]
-    wanted = {today, today + timedelta(days=1), *orderable[:1]} & set(open_days)
+def _days_booked(calendar: Calendar, open_days: list[date], today: date) -> list[date]:
+    """Today, tomorrow, and the first day that can be ordered for until midnight."""
+    tomorrow = today + timedelta(days=1)
+    midnight = local_moment(time(0), tomorrow, site_zone())
+    orderable = [day for day in open_days if calendar.window("activity", day, midnight) is None]
+    wanted = {today, tomorrow, *orderable[:1]} & set(open_days)
     return [day for day in sorted(wanted) if not _has_bookings(day)]
 
 
@@ -111,7 +104,7 @@ def _has_bookings(day: date) -> bool:
 
 
 def _place_orders(shop: Shop, calendar: Calendar, day: date, now: datetime) -> list[Order]:
-    full = day <= timezone.localdate() + timedelta(days=1)
+    full = abs(day - timezone.localdate()) <= timedelta(days=1)
     ordered = [
         place_activity_order(
             actor=shop.people[_ORDERER.get(endpoint, "demo-secretary-south")],
@@ -122,7 +115,7 @@ def _place_orders(shop: Shop, calendar: Calendar, day: date, now: datetime) -> l
             comment="Mus, forsøg 4" if endpoint == STABLE else "",
             now=_ordered_at(slot.deadline_at, now),
         )
-        for endpoint, tracer, at, mbq in (_FULL_DAY if full else _LATER_DAY)
+        for endpoint, tracer, at, mbq in (_FULL_DAY if day == timezone.localdate() else _OTHER_DAY)
         if (slot := _slot(shop, calendar, endpoint, tracer, day, at))
     ]
     if full:

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from celery import current_app
+from django.db import transaction
 from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -25,6 +27,18 @@ from tracershop.words import release_warning
 
 KIND = "tracershop.release_certificate"
 TEMPLATE = Path(__file__).parent.parent / "documents" / "release_certificate.typ"
+
+
+def queue_certificate(release: Release) -> None:
+    """Have the certificate made by a worker, once the release is committed.
+
+    A broker that is away loses nothing: :func:`releases_without_certificate` is looked at again and
+    again.
+    """
+    transaction.on_commit(
+        lambda: current_app.send_task("tracershop.tasks.issue_certificate", [release.pk]),
+        robust=True,
+    )
 
 
 @writes

@@ -26,6 +26,7 @@ from portal.registry import registry
 from tracershop.interfaces.dispensed import BadRow, DispensedVial
 from tracershop.interfaces.dispenser_files import is_dispenser_file, read_dispenser_file
 from tracershop.interfaces.errors import FormatError, Reason
+from tracershop.interfaces.reading import read_customer
 from tracershop.models import Customer, Tracer, Vial
 from tracershop.models.reach import VIALS
 from tracershop.rules.lots import LotError, LotNumber, parse_lot

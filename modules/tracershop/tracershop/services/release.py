@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +35,7 @@ from tracershop.rules.release import (
 )
 from tracershop.selectors.schedule import site_zone
 from tracershop.selectors.topics import announce_order, announce_vial
+from tracershop.services.certificates import queue_certificate
 from tracershop.services.production import locked_orders
 from tracershop.services.vials import free_vial, lock_vials, vials_of
 from tracershop.words import sentence, told
@@ -245,8 +245,6 @@ def _refuse_what_stands_against(
 def _release(
     actor: Any, judgement: Judgement, request: ReleaseRequest, signer: UnlockedKey, now: datetime
 ) -> None:
-    from tracershop.tasks import issue_certificate
-
     order = judgement.order
     order.status = OrderStatus.RELEASED
     order.save()
@@ -284,7 +282,7 @@ def _release(
         },
     )
     announce_order(order, "released")
-    transaction.on_commit(lambda: issue_certificate.delay(release.pk), robust=True)
+    queue_certificate(release)
 
 
 @reads("order__vials")

@@ -30,14 +30,7 @@ from tracershop.services import ordering
 from tracershop.views.parameters import day_of
 from tracershop.views.shop import shop_url
 
-_ACTIVITY_INITIAL = (
-    "activity_mbq",
-    "calculated",
-    "intended_use",
-    "comment",
-    "late_reason",
-    "version",
-)
+_TYPED = ("activity_mbq", "calculated", "intended_use", "comment", "late_reason", "version")
 
 
 @require_http_methods(["GET", "POST"])
