@@ -98,3 +98,19 @@ def test_look(portal_url, settings):
                 page.screenshot(path=f"{OUT}/delete-{size}-{scheme}.png")
                 ctx.close()
         b.close()
+
+@pytest.mark.django_db
+def test_diff(client):
+    import re, difflib
+    w = shop_world(); build(w)
+    sign_in(client, w.superuser)
+    for u in ("/tracershop/bookings/?day=2026-11-24", "/tracershop/mappings/", "/tracershop/shop/?day=2026-11-24"):
+        a = client.get(u).content.decode(); 
+        keys = re.findall(r'name="known" value="(\d+)"', a)
+        u2 = u + ("&" + "&".join(f"known={k}&booking={k}" for k in keys) if keys else "")
+        b = client.get(u2, HTTP_HX_REQUEST="true").content.decode()
+        print(u, b.strip() in a)
+        if b.strip() not in a:
+            la, lb = a.splitlines(), b.splitlines()
+            for l in difflib.unified_diff(la, lb, lineterm="", n=0): 
+                if l.startswith("+"): print(l[:200])

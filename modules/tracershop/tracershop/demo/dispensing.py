@@ -102,6 +102,7 @@ def _take(
         ),
         source=None,
         taken=Taken(),
+        now=filled_at + timedelta(minutes=1),
     )
     if taken is None:
         raise RuntimeError(f"the demo's vial of {lot} is there already")

@@ -191,11 +191,13 @@ def _work_on(shop: Shop, orders: list[Order], now: datetime) -> None:
     first of them has its vials; later ones are as they were ordered."""
     radiochemist = shop.people[_RADIOCHEMIST]
     due = [order for order in orders if order.deliver_at <= now]
-    moments = sorted({order.deliver_at for order in orders if order.deliver_at > now})
+    with_vials = [order for order in orders if order.kind == Order.Kind.ACTIVITY]
+    moments = sorted({order.deliver_at for order in with_vials if order.deliver_at > now})
     if not moments:  # late in the evening: the last delivery still waits for its release
         moments = [_last(due)]
         due = [order for order in due if order.deliver_at < moments[0]]
-    upcoming = [order for order in orders if order.deliver_at in moments[:2]]
+    until = moments[:2][-1]
+    upcoming = [order for order in orders if order not in due and order.deliver_at <= until]
     accept_orders(actor=radiochemist, order_ids=[order.pk for order in due + upcoming])
     if due:
         _release(shop, due)

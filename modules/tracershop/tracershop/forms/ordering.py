@@ -57,6 +57,13 @@ class OrderForm(forms.Form):
         }
 
 
+class CalculableAmount(AmountField):
+    """Needed, but the calculator may give it: what is missing is judged by the whole form."""
+
+    def validate(self, value: Any) -> None:
+        pass
+
+
 class ActivityOrderForm(OrderForm):
     """MBq at a slot: typed, or left to the calculator's rows.
 
@@ -64,7 +71,8 @@ class ActivityOrderForm(OrderForm):
     was not typed, and follows the rows.
     """
 
-    activity_mbq = AmountField(label=_("Activity at delivery"), required=False)
+    use_required_attribute = False  # the row buttons send the form before it is filled in
+    activity_mbq = CalculableAmount(label=_("Activity at delivery"))
     calculated = AmountField(required=False, widget=forms.HiddenInput)
     field_order = ("activity_mbq", "intended_use", "comment", "late_reason")
 

@@ -55,7 +55,15 @@ class Offer:
     obstacle: Any
     orderable: bool
     slot: SlotOnDay | None = None
+    ahead: bool = True
+    """The delivery is still to come."""
     lines: list[OrderLine] = field(default_factory=list)
+
+    @property
+    def could_be_late(self) -> bool:
+        """Too late for the customer, but production can still order it."""
+        late = self.obstacle is not None and self.obstacle.code == "deadline_passed"
+        return late and self.ahead and not self.orderable
 
     @property
     def reason(self) -> str:
@@ -128,7 +136,7 @@ def shop_day(user: Any, customer: Customer, day: date, now: datetime) -> ShopDay
     cells = _cells(user, customer, first, last, days)
     endpoints = _endpoints(days.on(day, slots, entries, now), entries, lines, days, day, now)
     if on_behalf:  # production may order late, with a reason
-        _allow_late(endpoints, now)
+        _allow_late(endpoints)
     return ShopDay(
         day=day,
         closed=days.closed.get(day, ""),
@@ -247,8 +255,11 @@ def _endpoints(
 
     for slot in slots:
         if slot.entry is not None and slot.tracer.kind == Tracer.Kind.ACTIVITY:
-            orderable = slot.orderable and slot.deliver_at > now
-            offer = Offer(slot.deliver_at, slot.deadline_at, slot.obstacle, orderable, slot)
+            ahead = slot.deliver_at > now
+            open_now = slot.orderable and ahead
+            offer = Offer(
+                slot.deliver_at, slot.deadline_at, slot.obstacle, open_now, slot, ahead
+            )
             tracer_day(slot.slot.endpoint, slot.tracer).offers.append(offer)
     for entry in entries.values():
         if entry.tracer.kind == Tracer.Kind.INJECTION and entry.max_injections:
@@ -268,7 +279,9 @@ def _injection_offer(days: Calendar, day: date, now: datetime) -> Offer:
     kind = Tracer.Kind.INJECTION
     deadline_at = days.deadline(kind, day)
     obstacle = days.window(kind, day, now) if deadline_at else None
-    return Offer(None, deadline_at, obstacle, deadline_at is not None and obstacle is None)
+    ahead = day >= now.astimezone(days.zone).date()
+    open_now = deadline_at is not None and obstacle is None and ahead
+    return Offer(None, deadline_at, obstacle, open_now, ahead=ahead)
 
 
 def _sort_in(line: OrderLine, tracer_day: TracerDay) -> None:
@@ -279,12 +292,10 @@ def _sort_in(line: OrderLine, tracer_day: TracerDay) -> None:
     tracer_day.other_lines.append(line)
 
 
-def _allow_late(endpoints: list[EndpointDay], now: datetime) -> None:
+def _allow_late(endpoints: list[EndpointDay]) -> None:
     offers = [each for group in endpoints for tracer in group.tracers for each in tracer.offers]
     for offer in offers:
-        ahead = offer.deliver_at is None or offer.deliver_at > now
-        if ahead and offer.obstacle is not None and offer.obstacle.code == "deadline_passed":
-            offer.orderable = True
+        offer.orderable = offer.orderable or offer.could_be_late
 
 
 def _next_delivery(

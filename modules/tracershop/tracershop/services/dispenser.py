@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -197,11 +197,16 @@ def _alert(message: InboundMessage, taken: Taken, bad_rows: int) -> None:
 
 @writes
 def take_vial(
-    *, actor: Any, vial: DispensedVial, source: InboundMessage | None, taken: Taken
+    *,
+    actor: Any,
+    vial: DispensedVial,
+    source: InboundMessage | None,
+    taken: Taken,
+    now: datetime | None = None,
 ) -> Vial | None:
     """Keep one vial; None when it is known already (lot, customer, fill time, activity, volume).
 
-    FormatError when its activity or volume is nothing.
+    ``now`` is when it arrived. FormatError when its activity or volume is nothing.
     """
     lot = _lot(vial.lot)
     tracer = Tracer.objects.filter(lot_prefix__iexact=lot.prefix).first() if lot else None
@@ -228,7 +233,7 @@ def take_vial(
         dispenser=vial.dispenser[:100],
         position=" ".join(filter(None, (vial.part, vial.position)))[:40],
         value_status=str(vial.value_status or Vial.ValueStatus.INSTRUMENT),
-        warnings=_warnings(vial, lot, tracer),
+        warnings=_warnings(vial, lot, tracer, now or timezone.now()),
         source=source,
     )
     try:
@@ -290,7 +295,9 @@ def _same_label(one: str, other: str) -> bool:
     return name.casefold() == other_name.casefold()
 
 
-def _warnings(vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None) -> list[str]:
+def _warnings(
+    vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None, now: datetime
+) -> list[str]:
     typed = () if vial.value_status in (None, "instrument") else ("activity_mbq",)
     facts = VialFacts(
         lot=lot,
@@ -306,5 +313,5 @@ def _warnings(vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None)
         if tracer
         else VialLimits(0, infinite, 0, infinite)
     )
-    found = vial_warnings(facts, limits, now=timezone.now(), zone=site_zone())
+    found = vial_warnings(facts, limits, now=now, zone=site_zone())
     return [str(warning.code) for warning in found]

@@ -22,8 +22,12 @@ def representatives(request: HttpRequest) -> HttpResponse:
     """The list, and the form that adds to it."""
     require(request.user, REPRESENT)
     customers = manageable(request.user, Customer.objects.order_by("name"))
+    keys = list(customers.values_list("pk", flat=True)[:2])
     form = RepresentationForm(
-        request.POST or None, people=people_to_choose(request.user), customers=customers
+        request.POST or None,
+        people=people_to_choose(request.user),
+        customers=customers,
+        initial={"customer": keys[0] if len(keys) == 1 else None},
     )
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
@@ -44,7 +48,7 @@ def representatives(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "rows": list(representations(request.user)),
-        "has_customers": customers.exists(),
+        "has_customers": bool(keys),
         "production": can(request.user, SETUP),
     }
     template = "tracershop/representatives/representatives.html"

@@ -226,7 +226,9 @@ def _save(
             raise
         form.add_error(None, str(refusal.message))
         return _show(request, context)
-    text = _("Order %(number)s: %(what)s.") % {"number": order.pk, "what": _told(order)}
+    placed, saved = _("Order %(number)s is placed: %(what)s."), _("Order %(number)s: %(what)s.")
+    text = saved if "version" in form.fields else placed
+    text %= {"number": order.pk, "what": _told(order)}
     messages.success(request, text)
     return _away(request, shop_url(order.deliver_on, order.customer_id))
 
