@@ -6,6 +6,7 @@ from portal.registry import NavigationItem, PortalModule, Privilege, Role
 class Access(PortalModule):
     name = "portal.access"
     verbose_name = _("Access")
+    icon = "users"
     privileges = (
         Privilege(
             "access.grant_role",

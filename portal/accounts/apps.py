@@ -6,6 +6,7 @@ from portal.registry import NavigationItem, PeriodicTask, PortalModule, Privileg
 class Accounts(PortalModule):
     name = "portal.accounts"
     verbose_name = _("People and login")
+    icon = "user"
     urls = "portal.accounts.urls"
     privileges = (
         Privilege("accounts.manage_external", _("Make, change and suspend external accounts")),

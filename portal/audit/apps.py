@@ -6,6 +6,7 @@ from portal.registry import HealthCheck, PeriodicTask, PortalModule, Privilege, 
 class Audit(PortalModule):
     name = "portal.audit"
     verbose_name = _("Audit")
+    icon = "history"
     privileges = (
         Privilege("audit.browse_logs", _("Browse audit trail and access log")),
         Privilege("audit.export_logs", _("Export audit trail and access log")),

@@ -131,6 +131,23 @@ def problems() -> list[str]:
                         f"{domain.name} {language}: {key!r}: {error}"
                         for error in there.check(known)
                     ]
+    return found + _contradictions()
+
+
+def _contradictions() -> list[str]:
+    """Django merges all catalogues into one: the same English must be the same everywhere."""
+    found = []
+    for language in LANGUAGES:
+        seen: dict[tuple[str, str | None], tuple[str, object]] = {}
+        for domain in domains():
+            for message in _read(domain.po(language), language):
+                key = message.id if isinstance(message.id, str) else message.id[0]
+                first = seen.setdefault((key, message.context), (domain.name, message.string))
+                if key and first[1] != message.string:
+                    found.append(
+                        f"{domain.name} {language}: {key!r} is {message.string!r},"
+                        f" but {first[1]!r} in {first[0]}"
+                    )
     return found
 
 

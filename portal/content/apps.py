@@ -6,4 +6,5 @@ from portal.registry import PortalModule
 class Content(PortalModule):
     name = "portal.content"
     verbose_name = _("Content")
+    icon = "home"
     demo_data = "portal.content.demo.load"

@@ -6,4 +6,5 @@ from portal.registry import PortalModule
 class Documents(PortalModule):
     name = "portal.documents"
     verbose_name = _("Documents")
+    icon = "file"
     urls = "portal.documents.urls"

@@ -14,6 +14,7 @@ from portal.registry import (
 class Inbox(PortalModule):
     name = "portal.inbox"
     verbose_name = _("Inbox")
+    icon = "inbox"
     urls = "portal.inbox.urls"
     privileges = (
         Privilege("inbox.read_messages", _("See received messages and files, and what failed")),

@@ -6,6 +6,7 @@ from portal.registry import HealthCheck, LiveTopic, PeriodicTask, PortalModule, 
 class Notifications(PortalModule):
     name = "portal.notifications"
     verbose_name = _("Notifications")
+    icon = "bell"
     urls = "portal.notifications.urls"
     privileges = (Privilege("notifications.see_outbox", _("See and retry undelivered mail")),)
     live_topics = (LiveTopic(r"person/(?P<pk>\d+)", "portal.notifications.services.is_oneself"),)

@@ -6,6 +6,7 @@ from portal.registry import NavigationItem, PeriodicTask, PortalModule, Privileg
 class Operations(PortalModule):
     name = "portal.operations"
     verbose_name = _("Operations")
+    icon = "activity"
     urls = "portal.operations.urls"
     privileges = (Privilege("operations.see_status", _("See the state of the services")),)
     roles = (

@@ -6,4 +6,5 @@ from portal.registry import PortalModule, Privilege
 class Organisation(PortalModule):
     name = "portal.organisation"
     verbose_name = _("Organisation")
+    icon = "tree"
     privileges = (Privilege("organisation.change_units", _("Change the organisation tree")),)

@@ -6,6 +6,7 @@ from portal.registry import HealthCheck, PeriodicTask, PortalModule
 class Signing(PortalModule):
     name = "portal.signing"
     verbose_name = _("Signatures")
+    icon = "signature"
     urls = "portal.signing.urls"
     periodic_tasks = (
         PeriodicTask("signatures: verify", "portal.signing.tasks.verify_signatures", 24 * 3600),

@@ -45,7 +45,7 @@ def check() -> str:
     from django.core.management import call_command
 
     said = StringIO()
-    call_command("check", stdout=said)
+    call_command("check", stdout=said, stderr=said)
     return said.getvalue()
 
 
@@ -104,7 +104,7 @@ def history() -> list[Any]:
     from portal.accounts.models import User
     from portal.audit.models import AuditEntry
 
-    entry = AuditEntry.objects.get(action="dummy.thing_kept")
+    entry = AuditEntry.objects.get(action="dummy.thing_kept", object_repr="Kept thing")
     client = Client()
     client.force_login(
         User.objects.get(username="starter"), backend="portal.accounts.backends.RegionalIdBackend"

@@ -1,7 +1,7 @@
 """A module in miniature that takes received things, for tests of the inbox.
 
-Tests in this process use the fixture `inbox_dummy` (test_inbox_*.py); processes that they start
-get it by `INBOX_DUMMY`, an environment that names settings with this module in them.
+Tests in this process `install` it; processes that they start get it by `INBOX_DUMMY`, an
+environment that names settings with this module in them.
 
 A message says in ZTS what happens to it (see `inbox_dummy_handlers.py`).
 """
@@ -9,9 +9,12 @@ A message says in ZTS what happens to it (see `inbox_dummy_handlers.py`).
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from portal.registry import InboxHandler, PortalModule
+import pytest
+
+from portal.registry import InboxHandler, PortalModule, registry
 
 KIND = "ZTS^Z01"
 FILES = "dummy-files"
@@ -30,6 +33,12 @@ class InboxDummy(PortalModule):
         InboxHandler("hl7", (KIND,), f"{name}_handlers.check", f"{name}_handlers.take"),
         InboxHandler(FILES, (), f"{name}_handlers.check", f"{name}_handlers.take"),
     )
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the module among the installed ones, for one test."""
+    module = InboxDummy(InboxDummy.name, sys.modules[__name__])
+    monkeypatch.setitem(registry._modules, module.label, module)
 
 
 def message(

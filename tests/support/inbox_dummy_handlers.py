@@ -6,6 +6,7 @@ import time
 
 from django.db import connection
 
+from portal.audit.models import AuditEntry
 from portal.audit.services import record
 from portal.inbox.errors import NotUnderstood
 from portal.inbox.models import InboundMessage
@@ -46,6 +47,11 @@ def take(received: InboundMessage) -> str:
         case ["hang-once"]:
             _hang_at_first(received.pk)
     return f"taken in by the dummy as {received.identity}"
+
+
+def times_taken(pk: int) -> int:
+    """How often the processing of the message was committed."""
+    return AuditEntry.objects.filter(action=TAKEN, object_id=str(pk)).count()
 
 
 def _hang_at_first(pk: int) -> None:

@@ -114,3 +114,38 @@ def test_diff(client):
             la, lb = a.splitlines(), b.splitlines()
             for l in difflib.unified_diff(la, lb, lineterm="", n=0): 
                 if l.startswith("+"): print(l[:200])
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_fresh(portal_url):
+    from tests.support.browsers import find_browser
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    w = shop_world(); build(w)
+    c = Client(); sign_in(c, w.superuser)
+    with sync_playwright() as p:
+        b = p.chromium.launch(executable_path=find_browser(), args=["--no-sandbox","--disable-dev-shm-usage"])
+        for url in ("/tracershop/bookings/?day=2026-11-24","/tracershop/mappings/"):
+            ctx = b.new_context(viewport={"width": 1280, "height": 800})
+            ctx.add_cookies([{"name": "sessionid", "value": c.cookies["sessionid"].value, "url": portal_url}])
+            page = ctx.new_page()
+            page.on("console", lambda m: print("CONSOLE", m.type, m.text) if m.type in ("error","warning") else None)
+            page.add_init_script("""document.addEventListener('htmx:beforeSwap', e => { window.before = e.detail.target.innerHTML; window.resp = e.detail.serverResponse; window.live = e.detail.requestConfig.triggeringEvent?.type; window.should = e.detail.shouldSwap }, true)""")
+            page.goto(portal_url + url); page.wait_for_timeout(1500)
+            before, resp = page.evaluate("window.before"), page.evaluate("window.resp")
+            print(url, page.evaluate("window.live"), "fresh", page.evaluate("document.querySelectorAll('.is-fresh').length"))
+            norm = page.evaluate("() => { const t = document.createElement('template'); t.innerHTML = window.resp.trim(); const d=document.createElement('div'); d.append(t.content); return d.innerHTML }")
+            import difflib
+            for l in difflib.unified_diff((before or "").strip().splitlines(), norm.strip().splitlines(), lineterm="", n=0): print(l[:220])
+            if "bookings" in url:
+                boxes = page.locator("input[name=booking]")
+                boxes.nth(0).uncheck(); page.wait_for_timeout(60); boxes.nth(1).uncheck(); page.wait_for_timeout(1200)
+                print([boxes.nth(i).is_checked() for i in range(boxes.count())], page.locator(".planned__confirm button.button--primary").inner_text(), page.locator(".planned__amount").all_inner_texts())
+                from tracershop.selectors.topics import BOOKINGS
+                from portal.live.services import publish
+                import threading
+                t = threading.Thread(target=lambda: (make_booking("NEW1", local(TUE,10,30)), publish(BOOKINGS, "booked"))); t.start(); t.join()
+                page.wait_for_timeout(1500)
+                print([boxes.nth(i).is_checked() for i in range(boxes.count())], page.locator(".planned__confirm button.button--primary").inner_text(), page.locator(".planned__amount").all_inner_texts())
+                page.locator(".planned__confirm button.button--primary").click(); page.wait_for_timeout(1500)
+                page.screenshot(path="/tmp/look/bookings-ordered.png", full_page=True)
+        b.close()

@@ -113,7 +113,7 @@ class Tracershop(PortalModule):
             _("Bookings"), "tracershop:bookings", "clock", ("tracershop.order_from_bookings",)
         ),
         NavigationItem(
-            _("Mappings"), "tracershop:mappings", "edit", ("tracershop.manage_mappings",)
+            _("Mappings"), "tracershop:mappings", "link", ("tracershop.manage_mappings",)
         ),
         NavigationItem(_("Vials"), "tracershop:vials", "vial", ("tracershop.see_all_orders",)),
         NavigationItem(

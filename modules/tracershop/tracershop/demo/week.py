@@ -55,7 +55,8 @@ _FULL_DAY = (
     (SOUTH_1, PSMA, time(14, 15), 320),
     (STABLE, FDG, time(13), 600),
 )
-_OTHER_DAY = _FULL_DAY[:5] + _FULL_DAY[7:9] + _FULL_DAY[11:]
+_NEAR_DAY = _FULL_DAY[:5] + _FULL_DAY[7:9] + _FULL_DAY[11:]
+_LATER_DAY = _FULL_DAY[:2] + _FULL_DAY[8:9] + _FULL_DAY[11:]
 
 
 def fill_week(shop: Shop) -> None:
@@ -104,7 +105,8 @@ def _has_bookings(day: date) -> bool:
 
 
 def _place_orders(shop: Shop, calendar: Calendar, day: date, now: datetime) -> list[Order]:
-    full = abs(day - timezone.localdate()) <= timedelta(days=1)
+    distance = abs((day - timezone.localdate()).days)
+    wanted = {0: _FULL_DAY, 1: _NEAR_DAY}.get(distance, _LATER_DAY)
     ordered = [
         place_activity_order(
             actor=shop.people[_ORDERER.get(endpoint, "demo-secretary-south")],
@@ -115,10 +117,10 @@ def _place_orders(shop: Shop, calendar: Calendar, day: date, now: datetime) -> l
             comment="Mus, forsøg 4" if endpoint == STABLE else "",
             now=_ordered_at(slot.deadline_at, now),
         )
-        for endpoint, tracer, at, mbq in (_FULL_DAY if day == timezone.localdate() else _OTHER_DAY)
+        for endpoint, tracer, at, mbq in wanted
         if (slot := _slot(shop, calendar, endpoint, tracer, day, at))
     ]
-    if full:
+    if distance <= 1:
         ordered.append(
             place_injection_order(
                 actor=shop.people["demo-secretary"],

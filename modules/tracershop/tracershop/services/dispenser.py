@@ -231,7 +231,7 @@ def take_vial(
         expires_at=vial.expires_at,
         product=vial.product[:100],
         dispenser=vial.dispenser[:100],
-        position=" ".join(filter(None, (vial.part, vial.position)))[:40],
+        position=(vial.position or vial.part)[:40],
         value_status=str(vial.value_status or Vial.ValueStatus.INSTRUMENT),
         warnings=_warnings(vial, lot, tracer, now or timezone.now()),
         source=source,
