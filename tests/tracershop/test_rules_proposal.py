@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tracershop.rules.decay import activity_at
 from tracershop.rules.proposal import FreeVial, Need, propose_vials
 

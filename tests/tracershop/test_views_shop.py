@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from django.urls import reverse
 
 from tests.support.accounts import sign_in
-from tests.tracershop.factories import MONDAY, NOW, make_order, shop_world, stop_clock
+from tests.tracershop.factories import make_order, shop_world, stop_clock
 
 pytestmark = pytest.mark.django_db
 

@@ -1,16 +1,17 @@
-from datetime import date, datetime, timedelta, time
-import os, pytest
-from playwright.sync_api import sync_playwright
+import os
+from datetime import date, time
+
+import pytest
 from django.test import Client
-from django.utils import timezone
-from tests.support.accounts import sign_in
-from tests.support.signing import give_pin, PIN
-from tests.tracershop.factories import *
-from portal.signing.services import unlock
-from portal.records.context import acting, ServiceActor
+from playwright.sync_api import sync_playwright
 from tracershop.models import *
-from tracershop.services.release import release_orders, ReleaseRequest
-from tracershop.services.production import accept_orders
+from tracershop.services.release import ReleaseRequest, release_orders
+
+from portal.signing.services import unlock
+from tests.support.accounts import sign_in
+from tests.support.signing import PIN, give_pin
+from tests.tracershop.factories import *
+
 OUT = "/tmp/look"
 os.makedirs(OUT, exist_ok=True)
 TUE = date(2026, 11, 24)
@@ -101,18 +102,19 @@ def test_look(portal_url, settings):
 
 @pytest.mark.django_db
 def test_diff(client):
-    import re, difflib
+    import difflib
+    import re
     w = shop_world(); build(w)
     sign_in(client, w.superuser)
     for u in ("/tracershop/bookings/?day=2026-11-24", "/tracershop/mappings/", "/tracershop/shop/?day=2026-11-24"):
-        a = client.get(u).content.decode(); 
+        a = client.get(u).content.decode()
         keys = re.findall(r'name="known" value="(\d+)"', a)
         u2 = u + ("&" + "&".join(f"known={k}&booking={k}" for k in keys) if keys else "")
         b = client.get(u2, HTTP_HX_REQUEST="true").content.decode()
         print(u, b.strip() in a)
         if b.strip() not in a:
             la, lb = a.splitlines(), b.splitlines()
-            for l in difflib.unified_diff(la, lb, lineterm="", n=0): 
+            for l in difflib.unified_diff(la, lb, lineterm="", n=0):
                 if l.startswith("+"): print(l[:200])
 
 @pytest.mark.browser
@@ -140,9 +142,11 @@ def test_fresh(portal_url):
                 boxes = page.locator("input[name=booking]")
                 boxes.nth(0).uncheck(); page.wait_for_timeout(60); boxes.nth(1).uncheck(); page.wait_for_timeout(1200)
                 print([boxes.nth(i).is_checked() for i in range(boxes.count())], page.locator(".planned__confirm button.button--primary").inner_text(), page.locator(".planned__amount").all_inner_texts())
-                from tracershop.selectors.topics import BOOKINGS
-                from portal.live.services import publish
                 import threading
+
+                from tracershop.selectors.topics import BOOKINGS
+
+                from portal.live.services import publish
                 t = threading.Thread(target=lambda: (make_booking("NEW1", local(TUE,10,30)), publish(BOOKINGS, "booked"))); t.start(); t.join()
                 page.wait_for_timeout(1500)
                 print([boxes.nth(i).is_checked() for i in range(boxes.count())], page.locator(".planned__confirm button.button--primary").inner_text(), page.locator(".planned__amount").all_inner_texts())

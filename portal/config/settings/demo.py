@@ -36,4 +36,4 @@ PORTAL_MODULE_SETTINGS = {
     **PORTAL_MODULE_SETTINGS,
 }
 INSTALLED_APPS = installed_apps(PORTAL_MODULE_SETTINGS)
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
+SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
