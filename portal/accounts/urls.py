@@ -23,6 +23,7 @@ urlpatterns = [
     path("sessions/<int:pk>/end/", sessions.end_one, name="end_session"),
     path("external/", external.accounts, name="external"),
     path("external/new/", external.create, name="external_new"),
+    path("external/<int:pk>/", external.account, name="external_account"),
     path("external/<int:pk>/suspend/", external.suspend, name="external_suspend"),
     path("external/<int:pk>/reactivate/", external.reactivate, name="external_reactivate"),
     path("external/<int:pk>/extend/", external.extend, name="external_extend"),

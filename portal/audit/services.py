@@ -66,7 +66,7 @@ def _append(
     person = act.person
     is_model = isinstance(obj, models.Model)
     plain = _plain(data or {})
-    return model.objects.create(
+    return model._default_manager.create(  # noqa: SLF001
         action=action,
         actor_id=getattr(person, "pk", None),
         actor_name=str(person) if person is not None and person.is_authenticated else "",

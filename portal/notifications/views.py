@@ -92,8 +92,9 @@ class ChoiceForm(forms.Form):
 def choices(request: HttpRequest) -> HttpResponse:
     """Which messages one also wants by mail."""
     chosen = [level for level, by_mail in services.choices_of(request.user).items() if by_mail]
-    form = ChoiceForm(request.POST or None, initial={"levels": chosen})
-    if request.method == "POST" and form.is_valid():
+    sent = request.POST if request.method == "POST" else None
+    form = ChoiceForm(sent, initial={"levels": chosen})
+    if form.is_valid():
         services.choose_mail(actor=request.user, levels=form.cleaned_data["levels"])
         messages.success(request, _("Your choice is saved."))
         return redirect("notifications:choices")

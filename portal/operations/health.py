@@ -113,9 +113,11 @@ def check_worker() -> None:
         return
     from celery import current_app
 
-    answers = current_app.control.broadcast(
-        "ping", reply=True, limit=1, timeout=WORKER_ANSWERS_WITHIN_S
-    )
+    # a connection of its own: a pooled one from before Redis was restarted would fail once
+    with current_app.connection_for_write() as broker:
+        answers = current_app.control.broadcast(
+            "ping", reply=True, limit=1, timeout=WORKER_ANSWERS_WITHIN_S, connection=broker
+        )
     if not answers:
         raise RuntimeError("no worker answers")
 

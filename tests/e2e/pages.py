@@ -114,22 +114,16 @@ class OrderForm(PortalPage):
         last.get_by_label("Injection at").fill(at)
         last.get_by_label("Activity at injection, MBq").fill(mbq)
 
-    def calculate(self) -> str:
-        """What the injections need at the delivery, as the amount's field then says."""
-        amount = self.page.get_by_label("Activity at delivery", exact=False).first
-        self.button("Calculate").click()
-        expect(amount).not_to_have_value("")
-        return amount.input_value()
-
-    def give_activity(self, mbq: str) -> None:
-        self.page.get_by_label("Activity at delivery", exact=False).first.fill(mbq)
+    @property
+    def amount(self) -> Locator:
+        return self.page.get_by_label("Activity at delivery")
 
     def place(self) -> int:
         """Order; the order's number, as the shop page then says."""
         self.button("Order").click()
-        done = self.main.get_by_text(re.compile(r"^\s*Order \d+: ")).first
+        done = self.main.get_by_text(re.compile(r"^\s*Order \d+ is placed: ")).first
         expect(done).to_be_visible()
-        number = re.search(r"Order (\d+):", done.inner_text())
+        number = re.search(r"Order (\d+) is placed", done.inner_text())
         assert number
         return int(number[1])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+import secrets
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,6 +36,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     pin = next(person.pin for person in stack.people if person.name == RADIOCHEMIST)
     assert pin
 
+    accession, number = f"E2E{secrets.randbelow(10**8):08d}", 100 + secrets.randbelow(900)
     # a booking comes in over the socket, onto a page that is open already
     shop = ShopPage.of(secretary)
     day = shop.open_first_orderable_day(timezone.localdate(), ENDPOINT, f"{FDG} 16:00")
@@ -43,13 +45,13 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     secretary.mark_page()
     acknowledged = outside.send_booking(
         stack.hl7_port,
-        accession="E2E0001",
+        accession=accession,
         starts_at=datetime.combine(day, time(20, 15)),
         procedure="FDG-HELKROP",
         room="PET1",
     )
     assert acknowledged == "AA"
-    plan = bookings.planned("E2E0001")
+    plan = bookings.planned(accession)
     expect(plan).to_contain_text("20:00")
     # 300 MBq at 20:30 (15 minutes after the booked time) are 362.6 at 20:00
     expect(plan).to_contain_text("363 MBq")
@@ -58,7 +60,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
 
     # she orders for it with the others of the day
     bookings.order_all()
-    booked = bookings.order_number("E2E0001")
+    booked = bookings.order_number(accession)
 
     # production has the day open, and sees what she then orders by hand
     board = BoardPage.of(radiochemist)
@@ -70,7 +72,8 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     form.add_injection("16:30", "300,0")
     form.add_injection("17:15", "200")
     # 300 MBq at 16:30 and 200 at 17:15 are 362.6 and 321.2 at 16:00
-    assert form.calculate() == "684"
+    form.button("Calculate").click()
+    expect(form.amount).to_have_value("684")
     ordered = form.place()
     expect(board.order(ordered)).to_contain_text("684")
     expect(board.delivery(ENDPOINT, "16:00")).to_contain_text("855")  # overhead 1.25
@@ -86,7 +89,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
 
     # both dispensers write their files; the vials come onto the open board
     radiochemist.mark_page()
-    lot, other_lot = f"FDG-{day:%y%m%d}-71", f"FDG-{day:%y%m%d}-72"
+    lot, other_lot = (f"FDG-{day:%y%m%d}-{n}" for n in (number, number + 1000))
     outside.write_val_file(
         stack.dispenser_folder,
         customer=f"4-{CUSTOMER}",
@@ -147,7 +150,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
 
 
 def _sees_nothing_of(
-    other: Visitor, stack: Stack, order: int, lot: str, day: object
+    other: Visitor, stack: Stack, order: int, lot: str, day: date
 ) -> None:
     own, foreign = (_customer(stack, name) for name in ("Nuklearmedicin Køge Bugt", CUSTOMER))
     other.expects("status of 404")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib.auth import get_user
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +20,9 @@ from django.utils import timezone
 from portal.access.decision import can
 from portal.access.models import DirectoryGroup, Role, RoleGrant
 from portal.accounts.backends import RegionalIdBackend
+from portal.accounts.interfaces.claims import StaffClaims
 from portal.accounts.models import LoginSession, User
+from portal.accounts.services.staff import receive_staff
 from portal.audit.models import AccessEntry, AuditEntry
 from portal.demo.identity_provider import Person
 from portal.records.services import soft_delete
@@ -338,3 +343,22 @@ def test_a_password_form_cannot_reach_the_provider_backend(client: Client) -> No
     )
     assert answer.status_code == 422
     assert AccessEntry.objects.get(action="refused").data == {"why": "not accepted"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_first_logins_of_one_person_at_once_make_one_person() -> None:
+    claims = StaffClaims("sub-ane", "RDAH0001", "Ane Holm")
+    both = threading.Barrier(2)
+
+    def come(_number: int) -> int:
+        try:
+            both.wait(timeout=10)
+            return receive_staff(claims).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(come, range(2))
+    assert first == second
+    assert User.all_objects.filter(subject="sub-ane").count() == 1
+    assert AuditEntry.objects.filter(action="accounts.staff_created").count() == 1

@@ -1,4 +1,4 @@
-"""What tests of production need: vials, accepted orders, a signer, two people at the same moment."""
+"""What tests of production need: vials, accepted orders, a signer, people at the same moment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db import connections
 from tracershop.models import Order, Vial
 from tracershop.services.release import ReleaseRequest
 
-from portal.signing.services import UnlockedKey, set_pin, unlock
+from portal.signing.services import UnlockedKey, has_pin, unlock
+from tests.support.signing import PIN, give_pin
 from tests.tracershop.factories import MONDAY, World, local, make_order
 
-PIN = "40718265"
 RELEASE_AT = local(MONDAY, 7, 30)
 """Three quarters of an hour before the delivery at ``slot_a``."""
 LOT = "FDG-261123-1"
@@ -43,13 +43,11 @@ def accepted(world: World, **values: Any) -> Order:
     return make_order(world, **({"status": Order.Status.ACCEPTED} | values))
 
 
-def signer(user: Any, pin: str = PIN) -> UnlockedKey:
+def signer(user: Any) -> UnlockedKey:
     """The person's key, opened; made where there is none."""
-    from portal.signing.services import has_pin
-
     if not has_pin(user):
-        set_pin(actor=user, pin=pin)
-    return unlock(user, pin)
+        give_pin(user)
+    return unlock(user, PIN)
 
 
 def wanted(order: Order, *vials: Vial, lot: str = "", confirmed: Any = ()) -> ReleaseRequest:

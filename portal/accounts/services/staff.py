@@ -28,7 +28,9 @@ def receive_staff(claims: StaffClaims) -> User:
     if user is not None and (why := why_not_admitted(user, timezone.localdate())):
         raise Refused(_("This person may not log in."), code=why.value)
     others = User.all_objects.filter(username__iexact=claims.regional_id)
-    if others.exclude(pk=user.pk if user else None).exists():
+    if user is not None:
+        others = others.exclude(pk=user.pk)
+    if others.exists():
         raise Refused(_("This regional ID belongs to another account here."), code="clash")
     new = user is None
     user = user or User(subject=claims.subject, kind=User.Kind.STAFF)

@@ -19,8 +19,9 @@ from portal.access.forms import ReasonForm
 from portal.accounts import forms
 from portal.accounts.models import User
 from portal.accounts.reach import MANAGE
-from portal.accounts.selectors import external_accounts, manageable_units
+from portal.accounts.selectors import account_events, external_accounts, manageable_units
 from portal.accounts.services import external as services
+from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
 
 
@@ -34,10 +35,24 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "search": search,
         "state": state,
         "today": timezone.localdate(),
+    }
+    return render(request, "accounts/external.html", context)
+
+
+@require_safe
+def account(request: HttpRequest, pk: int) -> HttpResponse:
+    """One account: its facts, what happened to it, and what can be done."""
+    require(request.user, MANAGE)
+    found = get_object_or_404(external_accounts(request.user), pk=pk)
+    log_access(Access.OPEN, found)
+    context = {
+        "account": found,
+        "events": account_events(found),
+        "today": timezone.localdate(),
         "may_grant": can(request.user, "access.grant_role")
         or can(request.user, "access.administer"),
     }
-    return render(request, "accounts/external.html", context)
+    return render(request, "accounts/external_account.html", context)
 
 
 def create(request: HttpRequest) -> HttpResponse:
@@ -45,14 +60,14 @@ def create(request: HttpRequest) -> HttpResponse:
     form = forms.NewAccountForm(request.POST or None, units=manageable_units(request.user))
     if request.method == "POST" and form.is_valid():
         try:
-            account = services.create_external_account(actor=request.user, **form.cleaned_data)
+            made = services.create_external_account(actor=request.user, **form.cleaned_data)
         except Refused as error:
             form.add_error({"taken": "email", "past": "expires_on"}.get(error.code), str(error))
         else:
             messages.success(
-                request, _("%(name)s has an account; a link was mailed.") % {"name": account.name}
+                request, _("%(name)s has an account; a link was mailed.") % {"name": made.name}
             )
-            return redirect("accounts:external")
+            return redirect("accounts:external_account", pk=made.pk)
     return render(
         request, "accounts/external_new.html", {"form": form}, status=422 if form.errors else 200
     )
@@ -114,13 +129,14 @@ def _act(
     form_class: type[ReasonForm] = ReasonForm,
     danger: bool = False,
 ) -> HttpResponse:
-    account: User = get_object_or_404(external_accounts(request.user), pk=pk)
+    require(request.user, MANAGE)
+    found: User = get_object_or_404(external_accounts(request.user), pk=pk)
     return ask(
         request,
         form_class(request.POST or None),
-        lambda **values: service(actor=request.user, user_id=account.pk, **values),
-        title=title % {"name": account.name},
+        lambda **values: service(actor=request.user, user_id=found.pk, **values),
+        title=title % {"name": found.name},
         words=words,
-        back=reverse("accounts:external"),
+        back=reverse("accounts:external_account", args=[found.pk]),
         danger=danger,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.utils import timezone
+from django.conf import settings
 
 from portal.access.decision import visible
 from tracershop.models import CatalogueEntry, ClosedDay, DeliverySlot, OrderDeadline
@@ -25,9 +26,9 @@ from tracershop.rules.weeks import WeekParity
 _LOOK_BACK = timedelta(days=60)
 
 
-def site_zone() -> tzinfo:
+def site_zone() -> ZoneInfo:
     """The zone in which slots and deadlines are meant."""
-    return timezone.get_default_timezone()
+    return ZoneInfo(settings.TIME_ZONE)
 
 
 def closed_days(first: date, last: date) -> dict[date, str]:

@@ -83,7 +83,12 @@ def releases_without_certificate(*, before: datetime) -> list[int]:
 
 
 def certificate_data(release: Release) -> dict[str, Any]:
-    """What the template is given, in the words and formats of the active language."""
+    """What the template is given, in the words and formats of the active language.
+
+    ValueError for a release that is not signed: there is nothing to certify.
+    """
+    if release.signature is None:
+        raise ValueError(f"release {release.pk} is not signed")
     signed = json.loads(release.signature.payload)["facts"]
     order, vials = signed["order"], signed["vials"]
     deliver_at = _time(order["deliver_at"])

@@ -211,7 +211,7 @@ def take_vial(
     lot = _lot(vial.lot)
     tracer = Tracer.objects.filter(lot_prefix__iexact=lot.prefix).first() if lot else None
     customer = _customer(vial)
-    values = {
+    values: dict[str, Any] = {
         "lot": str(lot) if lot else vial.lot[:40],
         "customer_label": _label(vial),
         "filled_at": vial.filled_at,

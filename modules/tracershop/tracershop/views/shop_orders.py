@@ -180,8 +180,12 @@ def _activity_form(
     act = _act(request, calculator)
     if request.method == "POST" and act != "order":
         sent: dict[str, Any] = {name: request.POST.get(name, "") for name in _TYPED}
-        if act == "calculate" and calculator.needed_mbq is not None:
-            sent |= {"activity_mbq": calculator.needed_mbq, "calculated": calculator.needed_mbq}
+        needed = calculator.needed_mbq
+        # an amount that the calculator wrote follows the rows; one that was typed stays
+        follows = sent["activity_mbq"] == sent["calculated"]
+        if follows or (act == "calculate" and needed is not None):
+            value = "" if needed is None else needed
+            sent |= {"activity_mbq": value, "calculated": value}
         context["form"] = ActivityOrderForm(initial=sent, **options)
         context["focus"] = act
         if request.htmx and request.htmx.target == "calculation-result":  # type: ignore[attr-defined]
