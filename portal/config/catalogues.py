@@ -9,13 +9,14 @@ Django's own ``templatize`` turns a template into something that Babel's Python 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -117,21 +118,25 @@ def problems() -> list[str]:
                     continue
                 key = message.id if isinstance(message.id, str) else message.id[0]
                 there = known.get(key, message.context)
-                strings = (
-                    [there.string]
-                    if there and isinstance(there.string, str)
-                    else (list(there.string) if there else [])
-                )
-                if not strings or not all(strings):
+                texts = _strings_of(there)
+                if there is None or not all(texts):
                     found.append(f"{domain.name} {language}: untranslated: {key!r}")
-                elif there is not None and there.fuzzy:
+                elif there.fuzzy:
                     found.append(f"{domain.name} {language}: fuzzy: {key!r}")
-                elif there is not None:
-                    found += [
-                        f"{domain.name} {language}: {key!r}: {error}"
-                        for error in there.check(known)
-                    ]
+                elif any(_placeholders(text) != _placeholders(key) for text in texts):
+                    found.append(f"{domain.name} {language}: other placeholders: {key!r}")
     return found + _contradictions()
+
+
+def _strings_of(message: Message | None) -> list[str]:
+    """The translations of a message: one, or one a plural form; [''] for none."""
+    if message is None or not message.string:
+        return [""]
+    return [message.string] if isinstance(message.string, str) else list(message.string)
+
+
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"%\(\w+\)[sd]", text))
 
 
 def _contradictions() -> list[str]:

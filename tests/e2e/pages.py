@@ -157,17 +157,9 @@ class BoardPage(PortalPage):
         link = self.page.get_by_role("link", name=f"Order {number}", exact=True)
         return self.page.get_by_role("row").filter(has=link)
 
-    def delivery(self, endpoint: str, at: str) -> Locator:
-        """The row of one delivery to an endpoint, above its orders."""
-        head = self.page.get_by_role("rowheader", name=at, exact=True)
-        return self.page.get_by_role("row").filter(has=head).filter(has_text=endpoint)
-
-    def accept(self, endpoint: str, at: str) -> None:
-        self.delivery(endpoint, at).get_by_role("button", name="Accept").click()
-
-    def begin_release(self, endpoint: str, at: str) -> ReleasePage:
-        self.delivery(endpoint, at).get_by_role("link", name="Release…").click()
-        return ReleasePage.of(self.visitor)
+    def open_order(self, number: int) -> OrderPage:
+        self.order(number).get_by_role("link", name=f"Order {number}", exact=True).click()
+        return OrderPage.of(self.visitor)
 
     def free_vial(self, lot: str) -> Locator:
         return self.page.get_by_role("complementary").get_by_role("listitem").filter(has_text=lot)
@@ -206,5 +198,15 @@ class ReleasePage(PortalPage):
 
 
 class OrderPage(PortalPage):
+    """One order, as shop and production see it."""
+
     def open(self, number: int) -> int:
         return self.visitor.open(f"/tracershop/orders/{number}/")
+
+    def accept(self) -> None:
+        """Leads to the board of its day."""
+        self.button("Accept").click()
+
+    def begin_release(self) -> ReleasePage:
+        self.link("Release…").click()
+        return ReleasePage.of(self.visitor)

@@ -307,6 +307,25 @@ def test_a_mapping_elsewhere_is_neither_seen_nor_ended(
     )
 
 
+# --- predefined roles ---------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("PT-012")
+def test_a_role_that_its_module_declares_anew_is_brought_up_to_date_and_audited() -> None:
+    auditor = Role.objects.get(code="audit.auditor")
+    auditor.privileges = ["audit.browse_logs"]
+    auditor.save()
+    services.sync_predefined_roles()
+    auditor.refresh_from_db()
+    assert auditor.privileges == ["audit.browse_logs", "audit.export_logs"]
+    entries = AuditEntry.objects.filter(action="access.role_defined", object_id=str(auditor.pk))
+    assert entries.first().service == "set-up"
+    version = auditor.version
+    services.sync_predefined_roles()
+    auditor.refresh_from_db()
+    assert auditor.version == version
+
+
 # --- composed roles -----------------------------------------------------------------------------
 
 

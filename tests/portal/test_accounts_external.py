@@ -271,6 +271,20 @@ def test_a_reset_begins_anew_by_mail_and_the_old_password_is_worth_nothing(
     )
 
 
+def test_only_a_suspended_account_is_reactivated(manager: User, ole: User) -> None:
+    with pytest.raises(Refused) as refusal:
+        external.reactivate_account(actor=manager, user_id=ole.pk, reason="x")
+    assert refusal.value.code == "not_suspended"
+
+
+def test_nobody_sets_a_password_for_a_closed_account_or_for_staff() -> None:
+    closed = make_external("Closed", is_active=False)
+    for user, code in ((closed, "closed"), (make_user("Staff"), "gone")):
+        with pytest.raises(Refused) as refusal:
+            external.set_password(actor=user, password=PASSWORD)
+        assert refusal.value.code == code
+
+
 ACTS: list[tuple[Any, dict[str, Any]]] = [
     (external.suspend_account, {}),
     (external.reactivate_account, {}),

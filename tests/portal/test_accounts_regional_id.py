@@ -178,6 +178,42 @@ def test_a_role_granted_by_a_person_outlives_a_login_without_groups(
     assert can(User.objects.get(pk=user.pk), "audit.browse_logs")
 
 
+@pytest.mark.requirement("TS-100")
+def test_of_several_single_roles_of_a_module_the_strongest_is_kept(
+    client: Client, provider: IdentityProvider
+) -> None:
+    unit = make_unit("hospital")
+    for group, code in [("shop", "shop_internal"), ("lab", "production_user")]:
+        role = Role.objects.get(code=f"tracershop.{code}")
+        DirectoryGroup.objects.create(name=group, role=role, unit=unit)
+    provider.add(Person(ANE.sub, ANE.regional_id, ANE.name, ANE.email, ("lab", "shop")))
+    log_in_staff(client, ANE.sub)
+    user = User.objects.get(subject=ANE.sub)
+    assert [grant.role.code for grant in RoleGrant.objects.filter(user=user)] == [
+        "tracershop.production_user"
+    ]
+    # stronger now by groups alone, weaker at the next login: never two at once
+    provider.add(Person(ANE.sub, ANE.regional_id, ANE.name, ANE.email, ("shop",)))
+    log_in_staff(Client(), ANE.sub)
+    assert [grant.role.code for grant in RoleGrant.objects.filter(user=user)] == [
+        "tracershop.shop_internal"
+    ]
+
+
+@pytest.mark.requirement("TS-100")
+def test_a_role_that_a_person_granted_is_not_doubled_by_the_directory(
+    client: Client, provider: IdentityProvider
+) -> None:
+    unit = make_unit("hospital")
+    role = Role.objects.get(code="tracershop.production_user")
+    DirectoryGroup.objects.create(name="audit-people", role=role, unit=unit)
+    user = make_user("Ane Holm", username="RDAH0001", subject=ANE.sub)
+    give(user, "tracershop.shop_internal", unit)
+    log_in_staff(client, ANE.sub)
+    [grant] = RoleGrant.objects.filter(user=user)
+    assert grant.role.code == "tracershop.shop_internal"
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
@@ -326,6 +362,21 @@ def test_a_token_that_was_made_for_another_client_is_refused(
     settings.OIDC_RP_CLIENT_ID = ours
     assert "cannot trust" in refusal(client, client.get(answer))
     assert not User.objects.filter(subject=ANE.sub).exists()
+
+
+def test_a_token_without_the_key_id_that_is_demanded_is_refused(
+    client: Client, provider: IdentityProvider, settings: Any
+) -> None:
+    answer = ask_provider(client, sub=ANE.sub)
+    settings.OIDC_VERIFY_KID = True  # as in production; this provider's tokens have none
+    assert "cannot trust" in refusal(client, client.get(answer))
+
+
+def test_an_answer_without_a_code_is_refused(client: Client, provider: IdentityProvider) -> None:
+    client.get(reverse("accounts:regional_id"))
+    [state] = client.session["oidc_states"]
+    answer = client.get(reverse("accounts:regional_id_callback"), {"state": state})
+    assert "cannot trust" in refusal(client, answer)
 
 
 def test_the_providers_end_of_a_token_is_kept() -> None:

@@ -181,10 +181,12 @@ def test_a_message_that_trickles_in_for_ever_does_not_keep_its_place() -> None:
             sender.socket.sendall(b"x")
             threading.Event().wait(0.02)
 
-    patience = Patience(frame_s=0.3)
-    with listening(patience=patience) as listener, Sender(listener.port) as sender:
-        with pytest.raises(ConnectionError):
-            trickle(sender)
+    with (
+        listening(patience=Patience(frame_s=0.3)) as listener,
+        Sender(listener.port) as sender,
+        pytest.raises(ConnectionError),
+    ):
+        trickle(sender)
 
 
 def test_a_sender_that_breaks_off_harms_nobody(port: int) -> None:

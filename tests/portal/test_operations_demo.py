@@ -107,22 +107,13 @@ def test_an_account_with_a_pin_can_sign_and_an_external_one_has_its_password() -
     assert has_pin(signer)
     outside = demo.ensure_account(
         DemoPerson(
-            "demo-outside",
-            "",
-            "Outside",
-            "o@company.invalid",
-            external=True,
-            password="long enough",
+            "demo-outside", "", "Out", "o@company.invalid", external=True, password="long enough"
         )
     )
     assert outside.check_password("long enough")
     assert (outside.kind, outside.subject) == (User.Kind.EXTERNAL, None)
-    assert (
-        demo.ensure_account(
-            DemoPerson("demo-outside", "", "Outside", "o@company.invalid", external=True)
-        )
-        == outside
-    )
+    again = DemoPerson("demo-outside", "", "Out", "o@company.invalid", external=True)
+    assert demo.ensure_account(again) == outside
 
 
 def test_invented_people_have_addresses_that_no_mail_reaches() -> None:

@@ -36,13 +36,10 @@ def role(code: str = "access.tester", **values: Any) -> Role:
 
 def refused_by_the_database(statement: str, *params: Any) -> str:
     """The database's own words on why it does not run the statement."""
-    with (
-        pytest.raises(ProgrammingError) as refused,
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
+    with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE waits for no pending check
-        cursor.execute(statement, params)
+    with pytest.raises(ProgrammingError) as refused, transaction.atomic():
+        connection.cursor().execute(statement, params)
     return str(refused.value)
 
 

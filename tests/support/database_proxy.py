@@ -22,6 +22,7 @@ class DatabaseProxy:
         self.url = self._url(folder)
         self._open = True
         self._lose_answer_to: bytes | None = None
+        self._losing: socket.socket | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / ".s.PGSQL.5432"))
@@ -45,8 +46,8 @@ class DatabaseProxy:
         self._open = True
 
     def lose_answer_to(self, statement: bytes) -> None:
-        """Cut just after a request with these bytes in it reached the database, before it answers
-        the sender: the worst moment there is."""
+        """Cut when the database answers a request with these bytes in it, and lose the answer: the
+        worst moment there is."""
         self._lose_answer_to = statement
 
     def close(self) -> None:
@@ -78,12 +79,12 @@ class DatabaseProxy:
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                lose = self._lose_answer_to is not None and self._lose_answer_to in data
-                target.sendall(data)
-                if lose:
-                    self._lose_answer_to = None
-                    target.recv(65536)  # the answer, that is: it is committed
+                if source is self._losing:  # the answer: so it is committed
                     self.cut()
+                    break
+                if self._lose_answer_to is not None and self._lose_answer_to in data:
+                    self._lose_answer_to, self._losing = None, target
+                target.sendall(data)
         _close(source, target)
 
 

@@ -310,7 +310,7 @@ def test_an_amount_that_cannot_be_delivered_is_refused(world, amount):
     assert refusal(order_fdg, world, activity_mbq=amount) == "amount"
 
 
-# --- changing and taking back ----------------------------------------------------------------------
+# --- changing and taking back ---------------------------------------------------------------------
 
 
 @pytest.mark.requirement("TS-005")

@@ -12,7 +12,14 @@ from portal.audit.services import differences, record
 from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
-from tracershop.models import Booking, Endpoint, ProcedureMapping, RoomMapping, Tracer
+from tracershop.models import (
+    Booking,
+    CatalogueEntry,
+    Endpoint,
+    ProcedureMapping,
+    RoomMapping,
+    Tracer,
+)
 from tracershop.models.reach import MAP
 from tracershop.selectors.topics import BOOKINGS
 
@@ -48,7 +55,8 @@ def map_procedure(
     """Say what a procedure at an endpoint needs: tracer, MBq or injections, and the delay."""
     endpoint = _endpoint(actor, endpoint_id)
     tracer = Tracer.objects.filter(pk=tracer_id).first()
-    if tracer is None or not endpoint.catalogue.filter(tracer=tracer).exists():
+    allowed = CatalogueEntry.objects.filter(endpoint=endpoint, tracer=tracer)
+    if tracer is None or not allowed.exists():
         raise Refused(
             _("The tracer is not in the catalogue of %(endpoint)s.") % {"endpoint": endpoint},
             code="not_in_catalogue",
