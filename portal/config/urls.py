@@ -1,20 +1,26 @@
 """Every address of the portal. Modules are mounted under their label."""
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
-from django.views.generic import TemplateView
+from django.views.generic import RedirectView, TemplateView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 
 from portal.operations.views import health
 from portal.registry import registry
 
+to_login = login_not_required(
+    RedirectView.as_view(pattern_name="accounts:login", query_string=True)
+)
+
 urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
-    path("oidc/", include("mozilla_django_oidc.urls")),
+    # there is one login; Wagtail's own would ask for no second factor
+    path("cms/login/", to_login),
+    path("_util/login/", to_login),
     path("cms/", include(wagtailadmin_urls)),
-    path("i18n/", include("django.conf.urls.i18n")),
 ]
 for module in registry.modules():
     if module.urls:

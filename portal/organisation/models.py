@@ -20,11 +20,19 @@ class UnitQuerySet(MP_NodeQuerySet):
 
 class UnitManager(MP_NodeManager.from_queryset(UnitQuerySet)):  # type: ignore[misc]
     def get_queryset(self) -> Any:
-        return super().get_queryset().filter(deleted_at__isnull=True)
+        return _by_path(self).filter(deleted_at__isnull=True)
 
 
 class AllUnits(MP_NodeManager.from_queryset(UnitQuerySet)):  # type: ignore[misc]
     """Every unit, closed and soft-deleted ones too."""
+
+    def get_queryset(self) -> Any:
+        return _by_path(self)
+
+
+def _by_path(manager: MP_NodeManager) -> UnitQuerySet:
+    """treebeard's manager makes querysets of its own class, whatever it was made from."""
+    return UnitQuerySet(manager.model, using=manager._db).order_by("path")  # noqa: SLF001
 
 
 class Unit(BareRecord, MP_Node):

@@ -40,7 +40,7 @@ def _order(secretary: Visitor, mbq: str = "500") -> tuple[int, date]:
     shop = ShopPage.of(secretary)
     day = shop.open_first_orderable_day(timezone.localdate(), ENDPOINT, DELIVERY)
     form = shop.begin_order(ENDPOINT, DELIVERY)
-    form.give_activity(mbq)
+    form.amount.fill(mbq)
     return form.place(), day
 
 

@@ -200,8 +200,7 @@ def test_operators_see_lamps_depths_modules_release_and_the_last_verification(
         "7.8.9",
         "Module qa is quarantined",
         "its models do not load: &lt;b&gt;",
-        "beat does not work",
-        "no heartbeat yet",
+        "<strong>Beat</strong>: no heartbeat yet",
         "Sound",
         "HL7 listener",
     ):

@@ -309,5 +309,5 @@ def test_what_a_module_names_and_does_not_have_is_told_where_it_should_be(
     assert "This cannot be shown just now" in pages["/"][1]
     assert "A panel of nothing" in pages["/"][1]
     assert "Its tasks cannot be told just now" in pages["/notifications/tasks/"][1]
-    assert "nothing does not work" in pages["/operations/"][1]
+    assert "<strong>Nothing</strong>: No module named" in pages["/operations/"][1]
     assert ">Nothing<" not in pages["/"][1]

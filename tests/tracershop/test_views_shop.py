@@ -141,6 +141,7 @@ def test_after_the_deadline_the_reason_stands_there_instead_of_the_button(
 ):
     order = make_order(world)
     stop_clock(monkeypatch, local(MONDAY - timedelta(days=3), 13))
+    sign_in(secretary, world.secretary)
 
     page = shown(secretary.get(SHOP, DAY))
 
@@ -311,7 +312,7 @@ def test_another_customers_addresses_do_not_exist(secretary, world, method):
     ]
     send = getattr(secretary, method)
     for theirs, none in zip(addresses, nowhere, strict=True):
-        answer, empty = send(theirs, {"activity_mbq": "5"}), send(none, {"activity_mbq": "5"})
+        answer, empty = send(theirs), send(none)
         assert (answer.status_code, theirs) == (empty.status_code, theirs)
         assert answer.status_code in (404, 405)
         assert "Søndersø" not in shown(answer)
@@ -398,6 +399,7 @@ def test_what_a_service_refuses_is_said_in_the_form_and_nothing_is_lost(
     secretary, world, monkeypatch
 ):
     stop_clock(monkeypatch, local(MONDAY - timedelta(days=3), 13))
+    sign_in(secretary, world.secretary)
 
     answer = secretary.post(
         order_url(world.slot_a),
@@ -411,8 +413,8 @@ def test_what_a_service_refuses_is_said_in_the_form_and_nothing_is_lost(
 
 @pytest.mark.requirement("TS-004")
 def test_production_orders_late_on_a_customers_behalf_with_a_reason(client, world, monkeypatch):
-    sign_in(client, world.producer)
     stop_clock(monkeypatch, local(MONDAY - timedelta(days=3), 14))
+    sign_in(client, world.producer)
     page = shown(client.get(SHOP, {**DAY, "customer": world.customer_a.pk}))
     assert "Order late…" in page
     sent = {"act": "order", "activity_mbq": "850", "intended_use": "human"}
@@ -591,7 +593,7 @@ def test_enter_calculates_first_and_orders_when_there_is_nothing_left_to_calcula
 @pytest.mark.requirement("TS-007")
 def test_the_number_of_rows_has_a_bound(rf, world):
     slot = slot_on(world.secretary, world.slot_a.pk, MONDAY, NOW)
-    request = rf.post("/", rows(*[("9:30", "1")] * 1000))
+    request = rf.post("/", rows(*[("9:30", "1")] * 400))
 
     assert len(Calculator.of(request.POST, slot).rows) == 40
 
@@ -719,8 +721,8 @@ def test_an_exception_to_look_shows_the_day_without_buttons(client, world):
 
     answer = client.get(SHOP, DAY)
 
-    if answer.status_code == 200:
-        assert "Order…" not in shown(answer)
+    assert answer.status_code == 200
+    assert "Order…" not in shown(answer)
     assert client.get(order_url(world.slot_a)).status_code == 403
     assert (
         client.post(reverse("tracershop:order_delete", args=[order.pk]), {"version": 1}).status_code
@@ -827,6 +829,8 @@ def test_an_address_with_nonsense_in_it_does_not_exist(secretary):
         assert secretary.get(f"{reverse('tracershop:order_activity')}?{query}").status_code == 404
 
 
-def test_the_first_and_the_last_day_of_all_time_are_no_crash(secretary):
-    for day in ("0001-01-01", "9999-12-31"):
-        assert secretary.get(SHOP, {"day": day}).status_code in (200, 404)
+@pytest.mark.parametrize(
+    ("day", "status"), [("0001-01-01", 404), ("9999-12-31", 404), ("2000-01-01", 200)]
+)
+def test_the_first_and_the_last_day_of_all_time_are_no_crash(secretary, day, status):
+    assert secretary.get(SHOP, {"day": day}).status_code == status

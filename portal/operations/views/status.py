@@ -54,7 +54,7 @@ def _facts(request: HttpRequest) -> dict[str, Any]:
         "results": results,
         "failed": [result for result in results if not result.ok],
         "ready": is_ready(results),
-        "quarantined": sorted(registry.quarantined.items()),
+        "quarantined": registry.quarantined,
         "modules": registry.installed_modules(),
         "inbox": _depths(InboundMessage.objects.all(), InboundMessage.State),
         "inbox_url": _inbox_url(request),

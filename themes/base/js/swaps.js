@@ -25,6 +25,11 @@ Object.assign(htmx.config, {
 
 const isLive = (detail) => detail.requestConfig?.triggeringEvent?.type === "live";
 
+// what a page asks by itself is no sign that its person is there: sessions still time out
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.triggeringEvent?.type === "live") detail.headers["X-Portal-Live"] = "1";
+});
+
 // what the clock writes, what masks a token, and what a fade leaves behind is no change
 function comparable(node) {
   const copy = node.cloneNode(true);

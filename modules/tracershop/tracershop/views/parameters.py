@@ -11,16 +11,21 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.records.errors import Refused
 
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099  # calendars look some weeks further on both sides
+
 
 def day_of(request: HttpRequest) -> date:
-    """``?day=2026-11-21``, or today; anything else does not exist."""
+    """``?day=2026-11-21``, or today; anything else does not exist, nor does another century."""
     text = request.GET.get("day") or request.POST.get("day")
     if not text:
         return timezone.localdate()
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Http404 from None
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise Http404
+    return day
 
 
 def ids_of(values: list[str]) -> list[int]:

@@ -67,12 +67,9 @@ def _chosen(request: HttpRequest, customers: list[Customer]) -> Customer:
 
 def _neighbours(day: date) -> dict[str, Any]:
     """The same weekday a week before and after; a day of the months before and after."""
-    try:
-        return {
-            "week_before": day - timedelta(days=7),
-            "week_after": day + timedelta(days=7),
-            "month_before": day.replace(day=1) - timedelta(days=1),
-            "month_after": day.replace(day=28) + timedelta(days=4),
-        }
-    except OverflowError:
-        raise Http404 from None
+    return {
+        "week_before": day - timedelta(days=7),
+        "week_after": day + timedelta(days=7),
+        "month_before": day.replace(day=1) - timedelta(days=1),
+        "month_after": day.replace(day=28) + timedelta(days=4),
+    }
