@@ -11,16 +11,18 @@ A scope answers twice, as SQL (``q``) and for one object (``reasons``); tests ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 
 from portal.access.decision import Held
 from portal.organisation.models import Unit
+
+M = TypeVar("M", bound=Model)
 
 
 class Scope(Protocol):
@@ -35,10 +37,52 @@ class Scope(Protocol):
 
 @dataclass(frozen=True)
 class AccessPolicy:
-    """``view``: privileges that let a person see rows; ``scopes``: how each privilege reaches."""
+    """``view``: privileges that let a person see rows; ``scopes``: how each privilege reaches.
+
+    With ``through``, a lookup from the row to a record that belongs to few (an order's customer),
+    the scopes are those of that record, and the row is in reach when it is. Large tables need this:
+    the few are found first, and then their rows by the index (measured: tests/bench).
+    """
 
     view: tuple[str, ...]
     scopes: Mapping[str, Scope]
+    through: str = ""
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        """Why ``obj`` is in reach of the privilege, [] when it is not."""
+        scope, record = self.scopes.get(privilege), follow(obj, self.through)
+        return scope.reasons(held, privilege, record) if scope and record is not None else []
+
+    def conditions(self, held: Held, privileges: Iterable[str]) -> list[Q]:
+        """One condition for each way to be in reach; an empty one is every row, no one none."""
+        ways = [(code, way) for code in privileges for way in _ways(self.scopes.get(code))]
+        return [q for code, way in ways if (q := way.q(held, code)) is not None]
+
+    def narrowed(self, queryset: QuerySet[M], conditions: Sequence[Q]) -> QuerySet[M]:
+        """The rows that fulfil any of the conditions."""
+        if not self.through:
+            return queryset.filter(reduce(or_, conditions))
+        # A union and not OR: the planner knows how many each way finds, and for OR it guesses half.
+        records = _model_at(queryset.model, self.through)._base_manager  # noqa: SLF001
+        first, *others = (
+            records.filter(condition).values_list("pk", flat=True) for condition in conditions
+        )
+        keys = first.union(*others, all=True) if others else first
+        return queryset.filter(**{f"{self.through}__in": keys})
+
+
+def _ways(scope: Scope | None) -> Iterator[Scope]:
+    if isinstance(scope, AnyOf):
+        for each in scope.scopes:
+            yield from _ways(each)
+    elif scope is not None:
+        yield scope
+
+
+def _model_at(model: type[Model], lookup: str) -> type[Model]:
+    for name in lookup.split("__"):
+        model = model._meta.get_field(name).related_model  # type: ignore[assignment]  # noqa: SLF001
+    return model
 
 
 def follow(obj: Any, lookup: str) -> Any:

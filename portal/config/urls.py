@@ -18,8 +18,8 @@ urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     # there is one login; Wagtail's own would ask for no second factor
-    path("cms/login/", to_login),
-    path("_util/login/", to_login),
+    path("cms/login/", to_login, name="cms_login"),
+    path("_util/login/", to_login, name="page_login"),
     path("cms/", include(wagtailadmin_urls)),
 ]
 for module in registry.modules():

@@ -77,6 +77,7 @@ def people_from(rows: Sequence[dict[str, Any]]) -> list[Person]:
             role=str(row.get("role", "")),
         )
         for row in rows
+        if not row.get("external")  # they have an account and a password of their own
     ]
 
 

@@ -17,6 +17,8 @@ class SigningKey(BareRecord):
     ``revoked_at`` says from when on it is not trusted: what it signed before stays valid.
     """
 
+    secret_fields = ("sealed",)
+
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="signing_keys"
     )

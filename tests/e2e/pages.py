@@ -89,7 +89,9 @@ class ShopPage(PortalPage):
         return self.page.get_by_role("article").filter(has=link)
 
     def orders(self) -> set[int]:
-        links = self.main.get_by_role("article").get_by_role("link", name=re.compile(r"^Order \d+$"))
+        links = self.main.get_by_role("article").get_by_role(
+            "link", name=re.compile(r"^Order \d+$")
+        )
         return {int(text.split()[-1]) for text in links.all_inner_texts()}
 
     def download_certificate(self, number: int) -> tuple[str, bytes]:
@@ -134,9 +136,12 @@ class BookingsPage(PortalPage):
 
     def planned(self, accession: str) -> Locator:
         """The order that the plan makes of a booking."""
-        return self.page.get_by_role("region").filter(has_text=accession).filter(
-            has=self.page.get_by_role("checkbox")
-        ).last
+        return (
+            self.page.get_by_role("region")
+            .filter(has_text=accession)
+            .filter(has=self.page.get_by_role("checkbox"))
+            .last
+        )
 
     def order_all(self) -> None:
         self.page.get_by_role("button", name=re.compile(r"^Order \d+ bookings?$")).click()

@@ -149,9 +149,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     assert stack.manage("signatures_verify").returncode == 0
 
 
-def _sees_nothing_of(
-    other: Visitor, stack: Stack, order: int, lot: str, day: date
-) -> None:
+def _sees_nothing_of(other: Visitor, stack: Stack, order: int, lot: str, day: date) -> None:
     own, foreign = (_customer(stack, name) for name in ("Nuklearmedicin Køge Bugt", CUSTOMER))
     other.expects("status of 404")
     page = OrderPage.of(other)

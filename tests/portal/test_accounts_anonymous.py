@@ -24,7 +24,9 @@ OPEN = {
     "accounts:request_link": "says the same to everybody",
     "accounts:set_password": "shows what the one-time link opens",
     "accounts:language": "the language of the login page",
-    "wagtailadmin_login": "Wagtail's own login page: lets in nobody by a password alone",
+    "cms_login": "leads to the one way in",
+    "page_login": "as above",
+    "wagtailadmin_login": "Wagtail's own login page: hidden by cms_login",
     "wagtailcore_login": "as above",
 }
 REFUSE_BY_THEMSELVES = "wagtailadmin_api:"  # Wagtail's API says 403 where a page would redirect

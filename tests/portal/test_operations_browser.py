@@ -11,10 +11,10 @@ from django.test import Client
 from django.urls import path
 from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django import Settings
-from tests.support.factories import make_user
 
 from portal.config import urls as portal_urls
 from portal.records.errors import Refused
+from tests.support.factories import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -137,13 +137,13 @@ def test_a_closed_day_says_why_and_offers_no_order(secretary, world):
 
 @pytest.mark.requirement("TS-004")
 def test_after_the_deadline_the_reason_stands_there_instead_of_the_button(
-    secretary, world, monkeypatch
+    client, world, monkeypatch
 ):
     order = make_order(world)
     stop_clock(monkeypatch, local(MONDAY - timedelta(days=3), 13))
-    sign_in(secretary, world.secretary)
+    sign_in(client, world.secretary)
 
-    page = shown(secretary.get(SHOP, DAY))
+    page = shown(client.get(SHOP, DAY))
 
     assert "The deadline was 20 Nov 2026 13:00." in page
     assert "Call production to order late." in page
@@ -395,13 +395,11 @@ def test_what_is_wrong_with_an_injection_order_is_said_at_once(secretary, world,
 
 
 @pytest.mark.requirement("TS-002", "TS-004")
-def test_what_a_service_refuses_is_said_in_the_form_and_nothing_is_lost(
-    secretary, world, monkeypatch
-):
+def test_what_a_service_refuses_is_said_in_the_form_and_nothing_is_lost(client, world, monkeypatch):
     stop_clock(monkeypatch, local(MONDAY - timedelta(days=3), 13))
-    sign_in(secretary, world.secretary)
+    sign_in(client, world.secretary)
 
-    answer = secretary.post(
+    answer = client.post(
         order_url(world.slot_a),
         {"act": "order", "activity_mbq": "850", "intended_use": "human", "comment": "typed"},
     )

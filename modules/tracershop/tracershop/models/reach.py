@@ -34,19 +34,18 @@ def _exceptions() -> Any:
 
 
 def shop_policy(customer: str) -> AccessPolicy:
-    """The policy of a model; the lookup ``customer`` leads from it to the customer ('' itself)."""
-    prefix = f"{customer}__" if customer else ""
-    own = ByRelation(customer, represented, "represents")
-    all_units = ByUnit(f"{prefix}unit")
+    """The policy of a model whose customer is found by the lookup ``customer`` ('' itself)."""
+    own = ByRelation("", represented, "represents")
+    all_units = ByUnit("unit")
     return AccessPolicy(
         view=(SEE_OWN, SEE_ALL),
         scopes={
             # an exception (PT-014) opens one customer for looking, to one person
-            SEE_OWN: AnyOf((own, ByException(_exceptions, customer))),
+            SEE_OWN: AnyOf((own, ByException(_exceptions))),
             PLACE: own,
             ORDER_BOOKINGS: own,
             MAP: own,
-            REPRESENT: AnyOf((own, ByUnit(f"{prefix}unit"))),
+            REPRESENT: AnyOf((own, all_units)),
             SEE_ALL: all_units,
             ORDER_LATE: all_units,
             ACCEPT: all_units,
@@ -54,6 +53,7 @@ def shop_policy(customer: str) -> AccessPolicy:
             VIALS: all_units,
             SETUP: all_units,
         },
+        through=customer,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from portal.access.decision import can, visible
+from portal.access.decision import can, require, visible
 from portal.audit.services import Access, log_access
 from portal.documents.spreadsheet import workbook_response
 from tracershop.forms.order_list import OrderFilterForm
@@ -65,14 +64,15 @@ def excel(request: HttpRequest) -> HttpResponse:
 
 
 def _filter(request: HttpRequest) -> OrderFilterForm:
-    if not (can(request.user, SEE_OWN) or can(request.user, SEE_ALL)):
-        raise PermissionDenied
+    customers = visible(request.user, Customer.objects.order_by("name"))
+    if not can(request.user, SEE_ALL) and not customers.exists():
+        require(request.user, SEE_OWN)
     sent = request.GET.copy()
     if "first" not in sent:
         sent["first"] = f"{timezone.localdate() - _USUAL_DAYS:%Y-%m-%d}"
     return OrderFilterForm(
         sent,
-        customers=visible(request.user, Customer.objects.order_by("name")),
+        customers=customers,
         tracers=Tracer.objects.order_by("name"),
     )
 

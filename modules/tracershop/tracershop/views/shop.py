@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from portal.access.decision import can
+from portal.access.decision import can, require
 from tracershop.models import Customer, Order
-from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
+from tracershop.models.reach import ORDER_BOOKINGS, SEE_OWN
 from tracershop.selectors.shop import customers_for, shop_day
 from tracershop.selectors.topics import customer_topic
 from tracershop.views.parameters import day_of
@@ -25,10 +24,9 @@ _REMEMBERED = "tracershop_customer"
 @require_GET
 def shop(request: HttpRequest) -> HttpResponse:
     """A day of one customer; htmx fetches the same without the frame."""
-    if not (can(request.user, SEE_OWN) or can(request.user, SEE_ALL)):
-        raise PermissionDenied
     customers = customers_for(request.user)
     if not customers:
+        require(request.user, SEE_OWN)
         return render(request, "tracershop/shop/no_customer.html")
     day = day_of(request)
     customer = _chosen(request, customers)
