@@ -13,6 +13,9 @@ from __future__ import annotations
 import pgtrigger
 
 LOCK_CLASS = 7301
+LOCK_OF_BOTH = 0
+"""One lock for both chains: with one each, a transaction that wrote trail and access log would
+dead-lock with one that wrote them the other way round."""
 
 TRAIL = "trail"
 ACCESS = "access"
@@ -39,7 +42,6 @@ def hash_sql(previous: str, row: str) -> str:
 
 def chained(chain: str) -> pgtrigger.Trigger:
     """The trigger that links an entry when its transaction commits."""
-    number, _table = CHAINS[chain]
     return pgtrigger.Trigger(
         name=f"chain_{chain}",
         when=pgtrigger.After,
@@ -47,7 +49,7 @@ def chained(chain: str) -> pgtrigger.Trigger:
         timing=pgtrigger.Deferred,
         declare=[("head_seq", "bigint"), ("head_hash", "bytea")],
         func=f"""
-            PERFORM pg_advisory_xact_lock({LOCK_CLASS}, {number});
+            PERFORM pg_advisory_xact_lock({LOCK_CLASS}, {LOCK_OF_BOTH});
             SELECT seq, hash INTO head_seq, head_hash FROM audit_chainlink
               WHERE chain = '{chain}' ORDER BY seq DESC LIMIT 1;
             INSERT INTO audit_chainlink (chain, seq, entry_id, hash)

@@ -66,7 +66,10 @@ class Person:
 
 
 def people_from(rows: Sequence[dict[str, Any]]) -> list[Person]:
-    """Typed people out of what `manage.py demo_people --json` prints; other keys are ignored."""
+    """Typed people out of what `manage.py demo_people --json` prints; other keys are ignored.
+
+    External people are left out: the directory does not know them, they have a local account.
+    """
     return [
         Person(
             sub=row["sub"],

@@ -38,7 +38,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: Any = None, **_: Any) -> None:
         try:
             content = await self.decode_json(text_data or "")
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested a thousand deep
             await self.send_json({"type": "error", "reason": "not JSON"})
             return
         await self.receive_json(content)

@@ -13,6 +13,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from portal.access.decision import require
@@ -24,6 +25,7 @@ from portal.records.services import change_many, locked, writes
 
 MAILED_BY_DEFAULT = {Notification.Level.ALARM}
 MAX_ATTEMPTS = 8
+_LONGEST_TEXT = 300  # what the column holds
 FIRST_DELAY = timedelta(seconds=30)
 
 
@@ -41,6 +43,7 @@ def notify(user: Any, text: str, *, url: str = "", level: str = Notification.Lev
     Those who chose so are mailed that there is one: the mail holds a link and nothing of the
     message, which may name a patient (PT-048).
     """
+    text = Truncator(text).chars(_LONGEST_TEXT)  # it may quote what people wrote
     Notification.objects.create(user=user, text=text, url=url, level=level)
     publish(person_topic(user), "notification")
     if user.email and wants_mail(user, level):

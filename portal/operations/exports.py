@@ -18,15 +18,17 @@ COLUMNS = (
     "object_repr", "patient", "reason", "data", "request_id", "address",
 )  # fmt: skip
 LARGEST_SHEET = 100_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")
 
 
 def safe_text(value: Any) -> str:
     """Text that no spreadsheet takes for a formula (OWASP: CSV injection), and that prints."""
     text = "" if value is None else str(value)
-    if text.lstrip(" ").startswith(_FORMULA):
+    begins_like_a_formula = text.startswith(_FORMULA)
+    text = "".join(char if char >= " " or char in "\t\n" else " " for char in text)
+    if begins_like_a_formula or text.lstrip(" ").startswith(_FORMULA):
         text = "'" + text
-    return "".join(char if char >= " " or char in "\t\n" else " " for char in text)
+    return text
 
 
 def row(entry: Entry) -> list[Any]:

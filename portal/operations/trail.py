@@ -56,7 +56,8 @@ def narrowed(model: type[Entry], wanted: Mapping[str, Any]) -> QuerySet[Any]:
         )
     if since := wanted.get("since"):
         entries = entries.filter(at__gte=_begin(since))
-    if until := wanted.get("until"):
+    until = wanted.get("until")
+    if until and until < date.max:
         entries = entries.filter(at__lt=_begin(until + timedelta(days=1)))
     return entries
 

@@ -48,9 +48,15 @@ def chromium(
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def log_ins(chromium: Browser) -> dict[str, Any]:
+    """Who has logged in already, with the cookies that their browser keeps from then on."""
+    return {}
+
+
 @pytest.fixture
 def arrive(
-    request: pytest.FixtureRequest, stack: Stack, chromium: Browser
+    request: pytest.FixtureRequest, stack: Stack, chromium: Browser, log_ins: dict[str, Any]
 ) -> Generator[VisitorMaker, None, None]:
     """`arrive()` is somebody at a browser of their own, `arrive("Mette Dalgaard")` is logged in.
 
@@ -59,10 +65,12 @@ def arrive(
     visitors: list[Visitor] = []
 
     def make(name: str | None = None, **options: Any) -> Visitor:
-        visitor = Visitor.arriving(chromium, stack.site.url, **options)
+        cookies = log_ins.get(name or "")
+        visitor = Visitor.arriving(chromium, stack.site.url, storage_state=cookies, **options)
         visitors.append(visitor)
-        if name is not None:
+        if name is not None and cookies is None:
             LoginPage.of(visitor).log_in_as(name)
+            log_ins[name] = visitor.context.storage_state()
         return visitor
 
     yield make

@@ -19,10 +19,10 @@ def send_booking(
     port: int, *, accession: str, starts_at: datetime, procedure: str, room: str
 ) -> str:
     """An ORM^O01 over a real MLLP socket; the acknowledgement code (`AA`: kept)."""
+    control_id = secrets.token_hex(8)
     message = "\r".join(
         [
-            f"MSH|^~\\&|RIS|E2E|PORTAL|E2E|20261122120000||ORM^O01|{secrets.token_hex(8)}|P|2.3.1"
-            "|||||DK|8859/1",
+            f"MSH|^~\\&|RIS|E2E|PORTAL|E2E|20261122120000||ORM^O01|{control_id}|P|2.3.1|||||DK|8859/1",
             f"PID|1||010150-0000^^^CPR||{PATIENT}||19500101|F",
             f"ORC|NW|{accession}|||||^^^{starts_at:%Y%m%d%H%M%S}|||||||||||||{accession}",
             f"OBR|1|{accession}||{procedure}^PET/CT|||||||||||||||||{room}",

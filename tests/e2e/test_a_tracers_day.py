@@ -28,9 +28,9 @@ ZONE = ZoneInfo("Europe/Copenhagen")
 
 
 @pytest.mark.requirement(
-    *("TS-001", "TS-002", "TS-006", "TS-007", "TS-020", "TS-022", "TS-023", "TS-024"),
-    *("TS-040", "TS-041", "TS-060", "TS-062", "TS-080", "TS-081", "TS-083", "TS-086", "TS-120"),
-    *("PT-001", "PT-016", "PT-023", "PT-030", "PT-060", "OP-001"),
+    *("TS-001", "TS-006", "TS-007", "TS-020", "TS-022", "TS-023", "TS-024", "TS-040", "TS-041"),
+    *("TS-060", "TS-062", "TS-080", "TS-081", "TS-083", "TS-086", "TS-120"),
+    *("PT-001", "PT-030", "PT-060"),
 )
 def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: VisitorMaker) -> None:
     secretary, radiochemist = arrive(SECRETARY), arrive(RADIOCHEMIST)
@@ -58,6 +58,8 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     expect(plan).to_contain_text("363 MBq")
     assert secretary.page_was_never_reloaded()
     assert outside.PATIENT.split("^")[0] not in secretary.page.content()
+    kept = stack.rows("SELECT b::text FROM tracershop_booking b WHERE accession = %s", [accession])
+    assert outside.PATIENT.split("^")[0] not in kept[0][0]
 
     # she orders for it with the others of the day
     bookings.order_all()
@@ -113,9 +115,7 @@ def test_a_tracer_goes_from_booking_to_released_vial(stack: Stack, arrive: Visit
     release = board.open_order(ordered).begin_release()
     release.choose_only(lot)
     release.says("Human use")
-    assert any("not today" in warning for warning in release.warnings()) == (
-        day != timezone.localdate()
-    )
+    assert any("which is not today" in warning for warning in release.warnings())
     release.confirm_warnings()
     radiochemist.expects("status of 422")
     release.release(ordered, "12345678")
@@ -205,8 +205,6 @@ def _seal(pdf: bytes, stack: Stack) -> SealState:
 
 @pytest.mark.requirement("PT-023", "TS-121")
 def test_a_row_of_the_audit_trail_changed_by_raw_sql_is_found_and_named(stack: Stack) -> None:
-    sound = stack.manage("audit_verify")
-    assert sound.returncode == 0, sound.stderr
     entry = stack.rows(
         "SELECT id, reason FROM audit_auditentry WHERE action = 'tracershop.order_released'"
         " ORDER BY id LIMIT 1"
@@ -221,10 +219,12 @@ def test_a_row_of_the_audit_trail_changed_by_raw_sql_is_found_and_named(stack: S
     write("It was quite all right")
     try:
         found = stack.manage("audit_verify")
-        assert found.returncode == 1
-        named = [line for line in found.stderr.splitlines() if line.startswith("trail: ")]
-        assert len(named) == 1
-        assert f"entry {entry.id} " in named[0]
     finally:
         write(entry.reason)
-    assert stack.manage("audit_verify").returncode == 0
+    assert found.returncode == 1
+    named = [line for line in found.stderr.splitlines() if line.startswith("trail: ")]
+    assert len(named) == 1
+    assert f"entry {entry.id} " in named[0]
+    # and with the row as it was, both chains are sound
+    sound = stack.manage("audit_verify")
+    assert sound.returncode == 0, sound.stderr

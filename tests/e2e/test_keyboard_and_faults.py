@@ -1,4 +1,4 @@
-"""By keyboard alone, without JavaScript, with the site gone for a while, and two at the same time."""
+"""By keyboard alone, without JavaScript, with the site gone for a while, and two at once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _pin(stack: Stack, name: str) -> str:
 
 
 def _tab_to(page: Page, words: str, *, key: str = "Tab", within: int = 60) -> None:
-    """Go on with Tab until the focus is on what is called so; it must be seen where the focus is."""
+    """Go on with Tab until the focus is on what is called so; it must always be seen."""
     passed = []
     for _ in range(within):
         page.keyboard.press(key)

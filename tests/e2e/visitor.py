@@ -113,10 +113,10 @@ class Visitor:
         return faults
 
     def screenshot(self, path: Path) -> None:
-        """Of the whole page."""
+        """Of the whole page, with the caret where it is: hiding it would leave styles behind."""
         self.screenshooting = True
         try:
-            self.page.screenshot(path=path, full_page=True)
+            self.page.screenshot(path=path, full_page=True, caret="initial")
         finally:
             self.screenshooting = False
 

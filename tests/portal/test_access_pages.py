@@ -236,3 +236,8 @@ def test_the_list_takes_the_same_number_of_queries_at_any_length(
                 text_of(client, "grants")
             counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("key", ["²", "9" * 30, "9" * 5000, "-1"])
+def test_a_filter_that_no_key_can_be_filters_nothing(client: Client, admin: User, key: str) -> None:
+    assert client.get(reverse("access:grants"), {"unit": key, "role": key}).status_code == 200

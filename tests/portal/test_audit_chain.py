@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from portal.access.models import Role
 from portal.audit import tasks, verification
-from portal.audit.chain import ACCESS, CHAINS, TRAIL, hash_sql
+from portal.audit.chain import ACCESS, CHAINS, LOCK_CLASS, TRAIL, hash_sql
 from portal.audit.models import AccessEntry, AuditEntry, ChainLink, Verification
 from portal.audit.services import Access, differences, log_access, record
 from portal.audit.verification import check_last_run, verify_all, verify_chain, write_anchors
@@ -191,6 +191,40 @@ def test_one_who_audits_then_locks_and_one_who_locks_then_audits_do_not_block_ea
     run_together(audit_then_lock, lock_then_audit)
     assert AuditEntry.objects.filter(action__in=["test.first", "test.second"]).count() == 2
     assert verify_chain(TRAIL) == []
+
+
+@pytest.mark.requirement("PT-023")
+def test_writing_both_logs_in_opposite_orders_does_not_dead_lock() -> None:
+    """With a lock for each chain, each of the two would hold one and wait for the other."""
+    both_written = threading.Barrier(3, timeout=20)
+
+    def trail_then_access() -> None:
+        with transaction.atomic():
+            record("test.first")
+            log_access(Access.OPEN, "first")
+            both_written.wait()
+
+    def access_then_trail() -> None:
+        with transaction.atomic():
+            log_access(Access.OPEN, "second")
+            record("test.second")
+            both_written.wait()
+
+    def let_both_queue() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for number in range(len(CHAINS) + 1):
+                cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, number])
+            both_written.wait()
+            waiting = 0
+            while waiting < 2:
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks WHERE classid = %s AND NOT granted", [LOCK_CLASS]
+                )
+                waiting = cursor.fetchone()[0]
+
+    run_together(trail_then_access, access_then_trail, let_both_queue)
+    assert AuditEntry.objects.filter(action__in=["test.first", "test.second"]).count() == 2
+    assert verify_chain(TRAIL) == verify_chain(ACCESS) == []
 
 
 # --- tampering -------------------------------------------------------------------------------

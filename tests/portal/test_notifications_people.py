@@ -232,3 +232,11 @@ def test_who_has_no_mail_address_gets_no_mail() -> None:
     person = make_user("No Mail", email="")
     notify(person, "alarm", level=Notification.Level.ALARM)
     assert not OutboxMail.objects.exists()
+
+
+def test_a_message_that_quotes_something_long_is_cut_short(person: User) -> None:
+    notify(person, "Rejected: " + "x" * 1000)
+    text = Notification.objects.get(user=person).text
+    assert len(text) == 300
+    assert text.startswith("Rejected: xxx")
+    assert text.endswith("x…")

@@ -220,3 +220,19 @@ def test_the_second_saver_sees_before_theirs_and_yours_and_opens_anew() -> None:
     assert part.status_code == 409
     assert "<html" not in part.content.decode()
     assert 'href="http://testserver/orders/7/"' in part.content.decode()
+
+
+@pytest.mark.requirement("TS-124")
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_nul_character_in_what_is_sent_is_refused_in_words(method: str) -> None:
+    answer = getattr(client(), method)("/test/reading/", {"reason": "a\0b"})
+    assert answer.status_code == 422
+    assert "Null characters are not allowed." in answer.content.decode()
+
+
+@pytest.mark.requirement("TS-124")
+@pytest.mark.django_db
+def test_a_nul_character_in_the_address_is_refused_in_words() -> None:
+    answer = client().get("/operations/history/access.role/a%00b/")
+    assert answer.status_code == 422

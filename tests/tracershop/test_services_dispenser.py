@@ -539,3 +539,13 @@ def test_a_worker_killed_amid_a_file_leaves_nothing_half_done_and_the_next_does_
     assert Vial.objects.count() == 3
     assert AuditEntry.objects.filter(action="tracershop.vial_imported").count() == 3
     assert (message().state, message().outcome) == ("done", "3 vials")
+
+
+@pytest.mark.requirement("TS-060")
+def test_a_link_to_another_file_is_not_followed(world, folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("a key of the server")
+    (folder.path / "VAL_0001.TXT").symlink_to(secret)
+    folder.take_in()
+    assert not InboundMessage.objects.exists()
+    assert secret.read_text() == "a key of the server"

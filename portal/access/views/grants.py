@@ -36,7 +36,7 @@ def _require_some_say(request: HttpRequest) -> None:
 
 
 def _chosen(queryset: Any, key: str) -> Any:
-    return queryset.filter(pk=key).first() if key.isdigit() else None
+    return queryset.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 19 else None
 
 
 @require_safe

@@ -19,8 +19,6 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
 
 from portal.inbox.handlers import find_handler
 from portal.inbox.models import InboundMessage
@@ -46,7 +44,7 @@ def kick(channel: str) -> None:
         current_app.send_task(
             "portal.inbox.tasks.process_waiting", [channel], expires=_KICK_EXPIRES_S
         )
-    except (BrokerError, RedisError, OSError) as error:
+    except Exception as error:
         logger.warning("no worker could be asked to process %s: %s", channel, type(error).__name__)
 
 

@@ -257,9 +257,7 @@ def _endpoints(
         if slot.entry is not None and slot.tracer.kind == Tracer.Kind.ACTIVITY:
             ahead = slot.deliver_at > now
             open_now = slot.orderable and ahead
-            offer = Offer(
-                slot.deliver_at, slot.deadline_at, slot.obstacle, open_now, slot, ahead
-            )
+            offer = Offer(slot.deliver_at, slot.deadline_at, slot.obstacle, open_now, slot, ahead)
             tracer_day(slot.slot.endpoint, slot.tracer).offers.append(offer)
     for entry in entries.values():
         if entry.tracer.kind == Tracer.Kind.INJECTION and entry.max_injections:

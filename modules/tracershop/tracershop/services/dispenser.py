@@ -76,10 +76,12 @@ def read_folder() -> int:
         return 0
     for path in paths:
         try:
-            if path.is_file() and is_dispenser_file(path.name) and _is_complete(path):
+            # a link could lead to any file that the portal may read, and its content into the inbox
+            is_ours = path.is_file() and not path.is_symlink()
+            if is_ours and is_dispenser_file(path.name) and _is_complete(path):
                 taken += _take_in(path)
         except OSError as error:
-            logger.warning("dispenser file %s cannot be read now: %s", path.name, error)
+            logger.warning("dispenser file %r cannot be read now: %s", path.name, error)
     return taken
 
 

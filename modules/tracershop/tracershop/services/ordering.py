@@ -189,7 +189,10 @@ def delete_order(
     calendar = Calendar(order.deliver_on, order.deliver_on)
     if order.deliver_on not in calendar.closed:
         _check_window(calendar, order.kind, order.deliver_on, now or timezone.now(), allowance)
-    bookings = list(order.bookings.filter(deleted_at__isnull=True))
+    # in the order of keys, as whoever orders for bookings: the two never wait for each other
+    bookings = list(
+        order.bookings.select_for_update(no_key=True).filter(deleted_at__isnull=True).order_by("pk")
+    )
     for booking in bookings:
         booking.order = None
         booking.ordered_mbq = None

@@ -37,7 +37,7 @@ from tracershop.selectors.schedule import site_zone
 from tracershop.selectors.topics import announce_order, announce_vial
 from tracershop.services.certificates import queue_certificate
 from tracershop.services.production import locked_orders
-from tracershop.services.vials import free_vial, lock_vials, vials_of
+from tracershop.services.vials import free_vial, hold_verdicts, lock_vials, vials_of
 from tracershop.words import sentence, told
 
 MEANING = "Released for use"
@@ -183,6 +183,8 @@ def release_orders(
     unchanged = [order for order in orders if order.status == OrderStatus.RELEASED]
     vials = _lock(actor, waiting, by_order)
     lots = {vial.lot for vial in vials.values()} | {_plain(r.lot) for r in by_order.values()}
+    hold_verdicts(lots)
+    _hold_certifications(actor)
     judge = Judge(actor, lots, now)
     judgements = []
     for order in waiting:
@@ -213,6 +215,11 @@ def _lock(
     wanted = {pk for order in orders for pk in by_order[order.pk].vial_ids}
     wanted |= {vial.pk for order in orders for vial in vials_of(order)}
     return {vial.pk: vial for vial in lock_vials(actor, wanted)} if wanted else {}
+
+
+def _hold_certifications(actor: Any) -> None:
+    """Until the transaction ends nobody revokes what the actor is judged by."""
+    list(Certification.objects.select_for_update(no_key=True).filter(user=actor).order_by("pk"))
 
 
 def _refuse_twice_used(by_order: dict[int, ReleaseRequest], orders: list[Order]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import require, visible
@@ -20,6 +21,9 @@ from tracershop.selectors import topics
 from tracershop.selectors.topics import announce_vial
 from tracershop.services.production import locked_orders
 from tracershop.words import sentence
+
+# First key of the advisory locks of lots; the portal's own are 7301 to 7303.
+_LOT_LOCKS = 7304
 
 
 @writes
@@ -129,6 +133,24 @@ def lock_vials(actor: Any, vial_ids: Collection[int]) -> list[Vial]:
     return vials
 
 
+def hold_verdicts(lots: Collection[str]) -> None:
+    """Until the transaction ends nobody judges these lots: what is read of them from now on stays.
+
+    An advisory lock, for a lot that has no verdict yet has no row that could be locked.
+    """
+    with connection.cursor() as cursor:
+        for lot in sorted(set(lots)):
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [_LOT_LOCKS, lot]
+            )
+
+
+def _wait_for_releases(lot: str) -> None:
+    """Until every release that has read the verdict on this lot is through."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOT_LOCKS, lot])
+
+
 @writes
 def set_batch_status(*, actor: Any, lot: str, status: str, reason: str) -> Batch:
     """Quality control's verdict on a lot: nothing of a rejected or recalled one can be released."""
@@ -146,6 +168,7 @@ def set_batch_status(*, actor: Any, lot: str, status: str, reason: str) -> Batch
         raise Refused(
             _("No tracer has the lot prefix %(p)s.") % {"p": number.prefix}, code="prefix"
         )
+    _wait_for_releases(str(number))
     batch, new = Batch.objects.get_or_create(
         lot=str(number),
         defaults={"tracer": tracer, "status": status, "status_reason": reason.strip()},

@@ -76,6 +76,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    require(request.user, CERTIFY)
     certification = get_object_or_404(Certification, pk=pk)
     revoke_certification(
         actor=request.user, certification_id=pk, reason=request.POST.get("reason", "")

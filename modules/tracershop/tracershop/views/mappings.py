@@ -20,6 +20,7 @@ from tracershop.selectors import mapping_page
 from tracershop.selectors.booking_page import rooms_waiting
 from tracershop.selectors.topics import BOOKINGS
 from tracershop.services import mappings as services
+from tracershop.views.parameters import key_of
 
 
 @require_GET
@@ -109,10 +110,10 @@ def end_procedure(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _endpoint(request: HttpRequest) -> Endpoint:
-    key = request.GET.get("endpoint", "")
-    if not key.isdecimal():
+    key = key_of(request.GET.get("endpoint", ""))
+    if key is None:
         raise Http404
-    return get_object_or_404(mapping_page.mappable_endpoints(request.user), pk=int(key))
+    return get_object_or_404(mapping_page.mappable_endpoints(request.user), pk=key)
 
 
 def _initial(known: ProcedureMapping) -> dict[str, Any]:

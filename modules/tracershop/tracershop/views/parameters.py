@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.records.errors import Refused
 
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099  # calendars look some weeks further on both sides
+_LONGEST_KEY = 18  # digits that the database's keys hold, whatever they are
 
 
 def day_of(request: HttpRequest) -> date:
@@ -30,10 +31,15 @@ def day_of(request: HttpRequest) -> date:
 
 def ids_of(values: list[str]) -> list[int]:
     """Keys of a selection; several may stand in one value, separated by commas."""
-    try:
-        return [int(part) for value in values for part in value.split(",") if part]
-    except ValueError:
-        raise Http404 from None
+    keys = [key_of(part) for value in values for part in value.split(",") if part]
+    if None in keys:
+        raise Http404
+    return keys  # type: ignore[return-value]
+
+
+def key_of(text: str) -> int | None:
+    """The key that ``text`` is; None for what cannot be one."""
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_KEY else None
 
 
 def required(request: HttpRequest, name: str, label: Any) -> str:
@@ -44,7 +50,7 @@ def required(request: HttpRequest, name: str, label: Any) -> str:
 
 
 def required_key(request: HttpRequest, name: str, label: Any) -> int:
-    value = required(request, name, label)
-    if not value.isdecimal():
+    key = key_of(required(request, name, label))
+    if key is None:
         raise Refused(_("%(field)s is not usable.") % {"field": label}, code="unusable")
-    return int(value)
+    return key

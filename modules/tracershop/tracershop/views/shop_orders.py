@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -27,7 +28,7 @@ from tracershop.rules.orders import OrderStatus, may_edit
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.shop import entry_for, orders_on_behalf, slot_on, visible_order
 from tracershop.services import ordering
-from tracershop.views.parameters import day_of
+from tracershop.views.parameters import day_of, key_of
 from tracershop.views.shop import shop_url
 
 _TYPED = ("activity_mbq", "calculated", "intended_use", "comment", "late_reason", "version")
@@ -51,7 +52,10 @@ def order_activity(request: HttpRequest) -> HttpResponse:
             **form.values,
         )
 
-    context = {"heading": _("Order %(tracer)s") % {"tracer": slot.tracer}, "button": _("Order")}
+    context = {
+        "heading": _("Order %(tracer)s") % {"tracer": slot.tracer},
+        "button": pgettext("button", "Order"),
+    }
     return _activity_form(request, customer, slot, place, context)
 
 
@@ -78,7 +82,7 @@ def order_injections(request: HttpRequest) -> HttpResponse:
     calendar = Calendar(day, day)
     context = {
         "heading": _("Order %(tracer)s") % {"tracer": entry.tracer},
-        "button": _("Order"),
+        "button": pgettext("button", "Order"),
         "form": form,
         "endpoint": entry.endpoint,
         "day": day,
@@ -93,7 +97,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Change an order while it is *Ordered*."""
     order = _editable(request, pk)
     heading = _("Change order %(number)s: %(tracer)s")
-    context = {
+    context: dict[str, Any] = {
         "heading": heading % {"number": order.pk, "tracer": order.tracer},
         "button": _("Save order %(number)s") % {"number": order.pk},
     }
@@ -264,10 +268,10 @@ def _away(request: HttpRequest, url: str) -> HttpResponse:
 
 
 def _key(request: HttpRequest, name: str) -> int:
-    value = request.GET.get(name, "")
-    if not value.isdecimal():
+    key = key_of(request.GET.get(name, ""))
+    if key is None:
         raise Http404
-    return int(value)
+    return key
 
 
 def _editable(request: HttpRequest, pk: int) -> Order:
