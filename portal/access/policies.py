@@ -11,7 +11,7 @@ A scope answers twice, as SQL (``q``) and for one object (``reasons``); tests ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -20,9 +20,9 @@ from typing import Any, Protocol, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 from portal.access.decision import Held
-from portal.organisation.models import Unit
 
 M = TypeVar("M", bound=Model)
+_MANY = 1000
 
 
 class Scope(Protocol):
@@ -62,12 +62,8 @@ class AccessPolicy:
         """The rows that fulfil any of the conditions."""
         if not self.through:
             return queryset.filter(reduce(or_, conditions))
-        # A union and not OR: the planner knows how many each way finds, and for OR it guesses half.
         records = _model_at(queryset.model, self.through)._base_manager  # noqa: SLF001
-        first, *others = (
-            records.filter(condition).values_list("pk", flat=True) for condition in conditions
-        )
-        keys = first.union(*others, all=True) if others else first
+        keys = records.filter(reduce(or_, conditions)).values("pk")
         return queryset.filter(**{f"{self.through}__in": keys})
 
 
@@ -92,6 +88,17 @@ def follow(obj: Any, lookup: str) -> Any:
     return obj
 
 
+def _one_of(lookup: str, found: Collection[Any], query: Callable[[], Any]) -> Q | None:
+    """The row's ``lookup`` is one of the keys found; a query for them where they are many.
+
+    Keys that the planner can count make a good plan; of a subquery beside OR it guesses that every
+    second row is in it, and reads the whole table.
+    """
+    if not found:
+        return None
+    return Q(**{f"{lookup or 'pk'}__in": sorted(found) if len(found) <= _MANY else query()})
+
+
 @dataclass(frozen=True)
 class ByUnit:
     """The role is held at the row's unit or above. ``lookup`` leads from the row to its unit."""
@@ -99,14 +106,12 @@ class ByUnit:
     lookup: str
 
     def q(self, held: Held, privilege: str) -> Q | None:
-        holdings = held.of(privilege)
-        if not holdings:
-            return None
-        units = reduce(
-            or_,
-            (Q(path__startswith=h.unit_path) if h.below else Q(path=h.unit_path) for h in holdings),
-        )
-        return Q(**{f"{self.lookup or 'pk'}__in": Unit.all_objects.filter(units).values("pk")})
+        path = f"{self.lookup}__path" if self.lookup else "path"
+        units = [
+            Q(**{f"{path}__startswith" if holding.below else path: holding.unit_path})
+            for holding in held.of(privilege)
+        ]
+        return reduce(or_, units) if units else None
 
     def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
         unit = follow(obj, self.lookup)
@@ -142,19 +147,19 @@ class ByRelation:
     keys: Callable[[Any], Any]
     words: str
 
+    def _found(self, held: Held) -> frozenset[Any]:
+        if self.keys not in held.cache:
+            held.cache[self.keys] = frozenset(self.keys(held.user))
+        return held.cache[self.keys]
+
     def q(self, held: Held, privilege: str) -> Q | None:
         if not held.of(privilege):
             return None
-        return Q(**{f"{self.lookup or 'pk'}__in": self.keys(held.user)})
+        return _one_of(self.lookup, self._found(held), lambda: self.keys(held.user))
 
     def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
         target = follow(obj, self.lookup)
-        if target is None or not held.of(privilege):
-            return []
-        cache = held.cache.setdefault(("relation", self.lookup, self.keys), {})
-        if "keys" not in cache:
-            cache["keys"] = set(self.keys(held.user))
-        if target.pk not in cache["keys"]:
+        if target is None or not held.of(privilege) or target.pk not in self._found(held):
             return []
         return [f"{self.words} {target}, as {held.of(privilege)[0].role}"]
 
@@ -175,15 +180,21 @@ class ByException:
         )
         return exceptions.values_list("content_object_id", flat=True)
 
+    def _found(self, held: Held, privilege: str) -> frozenset[Any]:
+        name = (self.model, privilege)
+        if name not in held.cache:
+            held.cache[name] = frozenset(self._keys(held, privilege))
+        return held.cache[name]
+
     def q(self, held: Held, privilege: str) -> Q | None:
-        return Q(**{f"{self.lookup or 'pk'}__in": self._keys(held, privilege)})
+        found = self._found(held, privilege)
+        return _one_of(self.lookup, found, lambda: self._keys(held, privilege))
 
     def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
         target = follow(obj, self.lookup)
-        cache = held.cache.setdefault(("exception", privilege, self.lookup), {})
-        if "keys" not in cache:
-            cache["keys"] = set(self._keys(held, privilege))
-        return [f"exception for {target}"] if target and target.pk in cache["keys"] else []
+        if target is None or target.pk not in self._found(held, privilege):
+            return []
+        return [f"exception for {target}"]
 
 
 @dataclass(frozen=True)
