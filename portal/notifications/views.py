@@ -64,11 +64,11 @@ def mark_read(request: HttpRequest, pk: int) -> HttpResponse:
     """Mark it read, and go where it leads."""
     services.mark_read(actor=request.user, notification_id=pk)
     url = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(
+    known = url_has_allowed_host_and_scheme(
         url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
-        return redirect("notifications:list")
-    return redirect(url)
+    )
+    # a bare word would be taken for the name of a page
+    return redirect(url if known and "/" in url else "notifications:list")
 
 
 @require_POST

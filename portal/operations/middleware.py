@@ -32,6 +32,19 @@ class RequestId:
         return response
 
 
+class PlainCookies:
+    """Forgets cookies with a NUL character: none of ours has one, and the database takes none."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.COOKIES = {
+            name: value for name, value in request.COOKIES.items() if "\0" not in value
+        }
+        return self.get_response(request)
+
+
 class DomainErrors:
     """Turns what a service refused into a page (or a fragment) that says so."""
 
@@ -45,9 +58,9 @@ class DomainErrors:
         self, request: HttpRequest, view: Any, args: Sequence[Any], values: dict[str, Any]
     ) -> HttpResponse | None:
         """The database takes no NUL character, and nobody types one."""
-        sent = [value for data in (request.GET, request.POST) for _, each in data.lists()
-                for value in each]  # fmt: skip
-        if any("\0" in value for value in [*sent, *values.values()] if isinstance(value, str)):
+        lists = [each for data in (request.GET, request.POST) for _, each in data.lists()]
+        sent = [value for each in [*lists, values.values()] for value in each]
+        if any("\0" in value for value in sent if isinstance(value, str)):
             error = Refused(ProhibitNullCharactersValidator.message, code="nul")
             return _answer(request, "refused", error, status=422)
         return None

@@ -286,3 +286,9 @@ def test_choosing_a_language_sends_nobody_elsewhere(client: Client) -> None:
         reverse("accounts:language"), {"language": "da", "next": "https://evil.invalid/"}
     )
     assert answer["Location"] == "/"
+
+
+def test_a_language_is_chosen_whatever_page_is_named_to_go_back_to(client: Client) -> None:
+    for wanted in ("nowhere", "//evil.example/", "https://evil.example/", "javascript:alert(1)"):
+        answer = client.post("/accounts/language/", {"language": "en", "next": wanted})
+        assert (answer.status_code, answer["Location"]) == (302, "/")

@@ -240,3 +240,12 @@ def test_a_message_that_quotes_something_long_is_cut_short(person: User) -> None
     assert len(text) == 300
     assert text.startswith("Rejected: xxx")
     assert text.endswith("x…")
+
+
+def test_reading_leads_to_the_list_when_it_was_sent_to_no_address(
+    person: User, client_of_person: Client
+) -> None:
+    notify(person, "Something")
+    pk = Notification.objects.get(user=person).pk
+    answer = client_of_person.post(f"/notifications/{pk}/read/", {"next": "nowhere"})
+    assert (answer.status_code, answer["Location"]) == (302, "/notifications/")

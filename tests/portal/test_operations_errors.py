@@ -236,3 +236,10 @@ def test_a_nul_character_in_what_is_sent_is_refused_in_words(method: str) -> Non
 def test_a_nul_character_in_the_address_is_refused_in_words() -> None:
     answer = client().get("/operations/history/access.role/a%00b/")
     assert answer.status_code == 422
+
+
+@pytest.mark.requirement("TS-124")
+@pytest.mark.django_db
+def test_a_nul_character_in_a_cookie_is_nobodys_session() -> None:
+    answer = Client().get("/test/reading/", headers={"cookie": 'sessionid="\\000abcdefghi"'})
+    assert answer.status_code == 302

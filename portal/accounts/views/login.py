@@ -53,7 +53,8 @@ REFUSED_BECAUSE = "login_refused_because"
 def next_address(request: HttpRequest) -> str:
     """Where the person wanted to go, if that is here; else the front page."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(
+    # a bare word would be taken for the name of a page
+    if "/" in wanted and url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     ):
         return wanted

@@ -93,6 +93,7 @@ def installed_apps(module_settings: dict[str, dict[str, object]]) -> list[str]:
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.operations.middleware.RequestId",
+    "portal.operations.middleware.PlainCookies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -165,7 +166,15 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or query.get("port", "")),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": "portal", "connect_timeout": 5},
+        "OPTIONS": {
+            "application_name": "portal",
+            "connect_timeout": 5,
+            # a database host that hangs is noticed; a unix socket ignores these
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
         "ATOMIC_REQUESTS": False,
     }
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.audit.services import record
+from portal.inbox.errors import NotUnderstood
 from portal.inbox.models import InboundMessage
 from portal.inbox.services import read_raw
 from portal.live.services import publish
@@ -20,6 +21,7 @@ from portal.records.errors import Refused
 from portal.records.purging import purge
 from portal.records.services import writes
 from portal.registry import registry
+from tracershop.interfaces.errors import FormatError
 from tracershop.interfaces.hl7_orders import (
     BookingAct,
     BookingMessage,
@@ -37,9 +39,17 @@ HL7 = ServiceActor("booking import")
 
 
 def check_order_message(raw: bytes) -> bytes:
-    """Before the acknowledgement: can it be understood? Returns it without the patient (TS-022)."""
-    parse_order_message(raw, site_zone())
-    return without_patient(raw)
+    """Before the acknowledgement: can it be understood? Returns it without the patient (TS-022).
+
+    NotUnderstood carries what is left of it, for an operator to correct; a message whose very
+    header cannot be read is a FormatError, and nothing of it is kept.
+    """
+    stripped = without_patient(raw)
+    try:
+        parse_order_message(stripped, site_zone())
+    except FormatError as error:
+        raise NotUnderstood(str(error), keep=stripped) from None
+    return stripped
 
 
 def take_order_message(message: InboundMessage) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.decision import can
+from portal.access.decision import can, forget_held
 from portal.audit.services import record
 from portal.records.errors import Refused
 from portal.records.services import locked, soft_delete, writes
@@ -26,6 +26,7 @@ def let_represent(*, actor: Any, user: Any, customer_id: int, reason: str) -> Re
     customer = _customer(actor, customer_id)
     if user == actor:
         raise Refused(_("Nobody grants a right to themselves."), code="self_grant")
+    forget_held(user)
     user = get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
     if not can(user, PLACE):
         raise Refused(_("%(name)s has no role in the shop.") % {"name": user}, code="no_role")
