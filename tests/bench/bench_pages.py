@@ -1,4 +1,4 @@
-"""Day board and order list at 20 and at 2,000 orders: queries, and time against a bare Wagtail page.
+"""Day board and order list at 20 and 2,000 orders: queries, and time against a bare Wagtail page.
 
 All in one process, through every middleware, in turns. The bare page is the home page of a person
 without any role: the frame of every page, and no module's content.

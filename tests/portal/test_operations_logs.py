@@ -250,7 +250,8 @@ def test_a_print_is_of_one_patient_or_one_object(page_of: Client) -> None:
 
 # --- export ----------------------------------------------------------------------------------
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '=HYPERLINK("http://x")']
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '=HYPERLINK("http://x")',
+            "\uff1d1+1", "\x01=1+1"]  # fmt: skip
 
 
 def exported_csv(client: Client, **query: str) -> list[dict[str, str]]:
@@ -345,3 +346,25 @@ def test_the_newest_page_is_shown_first(page_of: Client) -> None:
     page = text(page_of, TRAIL_PATH)
     assert page.index(f'id="entry-{new.pk}"') < page.index(f'id="entry-{old.pk}"')
     assert "Filter" in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"since": "0001-01-01", "until": "9999-12-31"},
+        {"since": "9999-12-31", "until": "0001-01-01"},
+        {"before": "9" * 5000, "after": "²"},
+    ],
+)
+def test_days_and_keys_at_the_ends_of_what_there_is_are_no_crash(
+    page_of: Client, query: dict[str, str]
+) -> None:
+    assert page_of.get("/operations/audit/", query).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["9" * 9, "9" * 30, "9" * 5000, "²", "-1"])
+def test_a_page_of_a_history_that_cannot_be_is_no_crash(
+    page_of: Client, unit: Unit, page: str
+) -> None:
+    answer = page_of.get(f"/operations/history/organisation.unit/{unit.pk}/", {"page": page})
+    assert answer.status_code == 200
