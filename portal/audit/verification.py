@@ -13,6 +13,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.db import connection
+from django.db.models import Max
 from django.utils import timezone
 
 from portal import serverkeys
@@ -65,7 +66,15 @@ def verify_chain(chain: str) -> list[Fault]:
             [chain, chain],
         )
         faults = [Fault(chain, *row) for row in cursor.fetchall()]
-    return faults + list(_anchor_faults(chain))
+    return faults + list(_anchor_faults(chain)) + list(_shrinkage(chain))
+
+
+def _shrinkage(chain: str) -> Iterator[Fault]:
+    """A log never gets shorter: fewer entries than an earlier verification counted is a cut tail."""
+    most = Verification.objects.filter(chain=chain).aggregate(most=Max("entries"))["most"]
+    count = entry_count(chain)
+    if most is not None and count < most:
+        yield Fault(chain, None, None, f"{most} entries were verified before, {count} are left")
 
 
 def entry_count(chain: str) -> int:

@@ -328,6 +328,19 @@ def test_a_tail_that_was_cut_off_is_found_by_the_anchor(anchors: Path) -> None:
 
 
 @pytest.mark.requirement("PT-023")
+def test_logs_emptied_together_with_their_anchors_are_shorter_than_was_verified(
+    anchors: Path,
+) -> None:
+    written()
+    verify_all()
+    write_anchors()
+    anchors.unlink()
+    tamper("DELETE FROM audit_auditentry", "DELETE FROM audit_chainlink WHERE chain = 'trail'")
+    (fault,) = verify_chain(TRAIL)
+    assert "were verified before, 0 are left" in fault.what
+
+
+@pytest.mark.requirement("PT-023")
 @pytest.mark.parametrize("forge", ["no JSON", '{"chain": "trail", "seq": 1, "hash": "00"}'])
 def test_a_forged_line_of_the_anchor_file_is_found(anchors: Path, forge: str) -> None:
     written(2)

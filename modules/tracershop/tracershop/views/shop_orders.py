@@ -138,11 +138,11 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     back = shop_url(order.deliver_on, order.customer_id)
     on_behalf = _footing(request, order.customer)
     if request.method == "POST":
-        version = request.POST.get("version", "")
+        version = key_of(request.POST.get("version", ""))
         ordering.delete_order(
             actor=request.user,
             order_id=order.pk,
-            expected_version=int(version) if version.isdecimal() else order.version,
+            expected_version=order.version if version is None else version,
             late_reason=request.POST.get("late_reason", ""),
         )
         messages.success(request, _("Order %(number)s is deleted.") % {"number": order.pk})
