@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
 
 from portal.registry import registry
 
@@ -114,10 +115,13 @@ def check_worker() -> None:
     from celery import current_app
 
     # a connection of its own: a pooled one from before Redis was restarted would fail once
-    with current_app.connection_for_write() as broker:
-        answers = current_app.control.broadcast(
-            "ping", reply=True, limit=1, timeout=WORKER_ANSWERS_WITHIN_S, connection=broker
-        )
+    try:
+        with current_app.connection_for_write() as broker:
+            answers = current_app.control.broadcast(
+                "ping", reply=True, limit=1, timeout=WORKER_ANSWERS_WITHIN_S, connection=broker
+            )
+    except (OSError, redis.RedisError, OperationalError) as error:
+        raise RuntimeError(f"no worker answers: the broker is away ({error})") from None
     if not answers:
         raise RuntimeError("no worker answers")
 
