@@ -66,11 +66,11 @@ def verify_chain(chain: str) -> list[Fault]:
             [chain, chain],
         )
         faults = [Fault(chain, *row) for row in cursor.fetchall()]
-    return faults + list(_anchor_faults(chain)) + list(_shrinkage(chain))
+    return [*faults, *_anchor_faults(chain), *_shrinkage(chain)]
 
 
 def _shrinkage(chain: str) -> Iterator[Fault]:
-    """A log never gets shorter: fewer entries than an earlier verification counted is a cut tail."""
+    """A log never gets shorter: fewer entries than were verified before is a cut tail."""
     most = Verification.objects.filter(chain=chain).aggregate(most=Max("entries"))["most"]
     count = entry_count(chain)
     if most is not None and count < most:
