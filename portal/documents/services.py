@@ -31,7 +31,7 @@ from portal.signing.canonical import canonical, plain
 logger = logging.getLogger(__name__)
 
 # First key of the advisory locks; the second is a hash of kind and object.
-LOCK_CLASS = 7302
+LOCK_CLASS = 7303  # of advisory locks; the inbox has 7302
 
 
 def issue(
