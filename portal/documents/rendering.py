@@ -140,7 +140,8 @@ def _explain(error: typst.TypstError, folder: Path) -> str:
     """typst's own words with place and hints, less the scratch folder's name."""
     told = (error.diagnostic or error.message).strip()
     hints = "".join(f"\nhint: {hint}" for hint in error.hints if hint not in told)
-    return f"{told}{hints}".replace(f"{folder}/", "").replace(str(folder), "")
+    # typst names the folder as seen from where this process stands: absolute, or from its side
+    return re.sub(rf"[^\s:]*{re.escape(folder.name)}/?", "", f"{told}{hints}")
 
 
 # --- characters that cannot be printed ------------------------------------------------------------
