@@ -112,7 +112,7 @@ def test_redis_refuses_who_does_not_know_the_password(own_redis: RunningService)
 
 
 def test_celery_and_channels_take_the_same_redis_url(own_redis: RunningService):
-    app = Celery("probe", broker=own_redis.url)
+    app = Celery("probe", broker=own_redis.url, set_as_current=False)
     with app.connection_for_write() as connection:
         queue = connection.SimpleQueue("probe")
         queue.put({"order": 7})

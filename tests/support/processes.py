@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from aiosmtpd.controller import Controller
 from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from portal.demo.embedded import free_port
 from portal.demo.processes import RunningService, Service
@@ -72,6 +74,14 @@ def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
 # --- the portal's own processes --------------------------------------------------------------
 
 
+def _answers_ping(asking: Celery, name: str) -> bool:
+    try:
+        return bool(asking.control.ping(destination=[name], timeout=0.3))
+    except (OSError, RedisError, OperationalError):
+        asking.pool.force_close_all()  # connections from before Redis was killed and came back
+        return False
+
+
 @contextmanager
 def celery_worker(
     *, concurrency: int = 1, beat: bool = False, env: Mapping[str, str] | None = None
@@ -86,7 +96,9 @@ def celery_worker(
     environment = _environment(env)
     schedule = _log(f"beat-{next(_numbers)}").with_suffix(".schedule")
     broker = environment["REDIS_URL"]
-    asking = celery if broker == os.environ["REDIS_URL"] else Celery(broker=broker)
+    # never the current app: shared tasks of this process would go to its broker from then on
+    own = broker == os.environ["REDIS_URL"]
+    asking = celery if own else Celery(broker=broker, set_as_current=False)
     service = Service(
         name="worker",
         argv=(
@@ -96,7 +108,7 @@ def celery_worker(
         ),
         url=name,
         stop_signal=signal.SIGTERM,
-        is_ready=lambda: bool(asking.control.ping(destination=[name], timeout=0.3)),
+        is_ready=lambda: _answers_ping(asking, name),
         env=environment,
         cwd=ROOT,
     )
