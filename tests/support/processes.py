@@ -75,10 +75,11 @@ def _environment(changes: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _answers_ping(asking: Celery, name: str) -> bool:
+    """By a connection of its own: a pooled one may be from before Redis was killed."""
     try:
-        return bool(asking.control.ping(destination=[name], timeout=0.3))
+        with asking.connection_for_write() as broker:
+            return bool(asking.control.ping(destination=[name], timeout=0.3, connection=broker))
     except (OSError, RedisError, OperationalError):
-        asking.pool.force_close_all()  # connections from before Redis was killed and came back
         return False
 
 
