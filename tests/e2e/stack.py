@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -76,7 +77,10 @@ def running_stack(services: Services) -> Generator[Stack, None, None]:
     """
     name = f"test_e2e_{services.worker}"
     url = embedded.with_database(services.server_url, name)
-    folder = services.run_folder / services.worker / "e2e"
+    # its own each time: under xdist a worker may leave these tests and come back to them
+    parent = services.run_folder / services.worker
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="e2e-", dir=parent))
     state = folder / "state"
     people = all_people()
     with ExitStack() as stack:
