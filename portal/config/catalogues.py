@@ -23,7 +23,7 @@ from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parents[2]
-LANGUAGES = ("da",)
+LANGUAGES = ("da", "nl", "cs")
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     "gettext_lazy": None,

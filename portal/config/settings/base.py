@@ -304,7 +304,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 
 # --- languages -------------------------------------------------------------------------------
 LANGUAGE_CODE = os.environ.get("PORTAL_LANGUAGE", "da")
-LANGUAGES = [("da", _("Danish")), ("en", _("English"))]
+LANGUAGES = [("da", _("Danish")), ("nl", _("Dutch")), ("cs", _("Czech")), ("en", _("English"))]
 WAGTAIL_CONTENT_LANGUAGES = LANGUAGES
 LOCALE_PATHS = [ROOT / "portal" / "locale"]
 FORMAT_MODULE_PATH = "portal.config.formats"
