@@ -6,14 +6,17 @@ How a privilege reaches rows is said by the model's :class:`~portal.access.polic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, Case, F, Model, Q, QuerySet, Value, When
 from django.utils import timezone
 
-from portal.access.models import RoleGrant
+from portal.access.models import NamedPeople, Profile, Role, RoleGrant
+from portal.access.standing import Standing, standing_of
+from portal.organisation.models import Unit
 from portal.records.context import ServiceActor
 
 M = TypeVar("M", bound=Model)
@@ -24,11 +27,14 @@ class Holding:
     """One grant as it bears on decisions."""
 
     grant_id: int
+    """0 for a role in which one acts for support: nobody granted it."""
     role: str
+    module: str
     privileges: frozenset[str]
     unit_path: str
     unit_name: str
     below: bool
+    data_scope: str
 
     def reaches(self, path: str) -> bool:
         return path.startswith(self.unit_path) if self.below else path == self.unit_path
@@ -48,6 +54,12 @@ class Held:
     def privileges(self) -> set[str]:
         return {code for holding in self.holdings for code in holding.privileges}
 
+    def named_people(self) -> dict[int, frozenset[int]]:
+        """For each grant held, whose rows it reaches by name; read once, when it is asked for."""
+        if NamedPeople not in self.cache:
+            self.cache[NamedPeople] = _named_people(self.holdings)
+        return self.cache[NamedPeople]
+
 
 def held_by(user: Any) -> Held:
     """What the user holds; kept on the user object, so once per request."""
@@ -63,17 +75,63 @@ def forget_held(user: Any) -> None:
     user.__dict__.pop("_portal_held", None)
 
 
+_COLUMNS = ("role__name", "role__module", "role__privileges", "unit__path", "unit__name")
+
+
 def _load(user: Any) -> list[Holding]:
     if not (user.is_authenticated and user.is_active):
         return []
+    standing = standing_of(user)
+    if standing is not None and standing.role_id is not None:
+        return _other_role(standing)
     grants = (
         RoleGrant.objects.in_force(timezone.localdate())
         .filter(unit__deleted_at__isnull=True)
-        .values_list("pk", "role__name", "role__privileges", "unit__path", "unit__name", "below")
+        .values_list("pk", *_COLUMNS, "below", "data_scope")
     )
+    own = grants.filter(
+        Q(profile__isnull=True) | Q(profile__in=_profile(user, standing)), user=user
+    )
+    by_group = grants.filter(group__members__user=user, group__members__deleted_at__isnull=True)
     # a union and not OR, for which the database would read every grant of the house
-    rows = grants.filter(user=user).union(grants.filter(group__user=user), all=True)
-    return [Holding(pk, role, frozenset(codes), *rest) for pk, role, codes, *rest in rows]
+    rows = own.union(by_group, all=True)
+    return [_holding(*row) for row in rows]
+
+
+def _holding(pk: int, role: str, module: str, codes: Iterable[str], *rest: Any) -> Holding:
+    return Holding(pk, role, module, frozenset(codes), *rest)
+
+
+def _profile(user: Any, standing: Standing | None) -> QuerySet[Profile]:
+    """The profile in which the person stands; without a session the one used last."""
+    profiles = Profile.objects.filter(user=user)
+    if standing is not None:
+        return profiles.filter(pk=standing.profile_id)
+    return profiles.order_by(F("last_used_at").desc(nulls_last=True), "pk")[:1]
+
+
+def _other_role(standing: Standing) -> list[Holding]:
+    """Acting in another role, a person holds that alone."""
+    role = Role.objects.filter(pk=standing.role_id).first()
+    unit = Unit.objects.filter(pk=standing.unit_id).first()
+    if role is None or unit is None:
+        return []
+    held = (role.name, role.module, role.privileges, unit.path, unit.name)
+    return [_holding(0, *held, True, RoleGrant.DataScope.UNIT)]
+
+
+def _named_people(holdings: list[Holding]) -> dict[int, frozenset[int]]:
+    grants = [each.grant_id for each in holdings]
+    named = NamedPeople.objects.filter(grant__in=grants)
+    alone = named.filter(user__isnull=False).values_list("grant_id", "user_id")
+    in_groups = named.filter(
+        group__deleted_at__isnull=True, group__members__deleted_at__isnull=True
+    ).values_list("grant_id", "group__members__user_id")
+    found: dict[int, set[int]] = {grant: set() for grant in grants}
+    for grant, person in alone.union(in_groups):
+        if person is not None:
+            found[grant].add(person)
+    return {grant: frozenset(people) for grant, people in found.items()}
 
 
 def can(user: Any, privilege: str, obj: Model | None = None) -> bool:
@@ -110,6 +168,26 @@ def visible(user: Any, queryset: QuerySet[M], privilege: str | None = None) -> Q
         return queryset.none()
     held = held_by(user)
     conditions = policy.conditions(held, (privilege,) if privilege else policy.view)
-    if any(not condition for condition in conditions):  # an empty one: every row
-        return queryset
-    return policy.narrowed(queryset, conditions) if conditions else queryset.none()
+    if not conditions:
+        return queryset.none()
+    if all(conditions):  # an empty one: every row
+        queryset = policy.narrowed(queryset, conditions)
+    return _with_masks(user, queryset, policy) if policy.personal else queryset
+
+
+def _with_masks(user: Any, queryset: QuerySet[M], policy: Any) -> QuerySet[M]:
+    """The same rows, each knowing whether ``user`` may see its personal data: no query a row."""
+    ways = policy.conditions(held_by(user), (policy.personal,))
+    everywhere = not all(ways)
+    whens = (
+        []
+        if everywhere
+        else [When(policy.of_row(queryset.model, way), then=Value(True)) for way in ways]
+    )
+    shown = Case(*whens, default=Value(everywhere), output_field=BooleanField())
+    return queryset.annotate(**{shown_to(user): shown})
+
+
+def shown_to(user: Any) -> str:
+    """Attribute of a row: whether ``user`` may see its personal data."""
+    return f"shown_to_{user.pk}"

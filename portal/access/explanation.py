@@ -77,10 +77,8 @@ def _remedies(person: Any, privilege: str) -> list[str]:
     today = timezone.localdate()
     lines = []
     dormant = (
-        RoleGrant.objects.filter(
-            Q(user=person) | Q(group__in=person.groups.all()),
-            role__privileges__contains=[privilege],
-        )
+        RoleGrant.objects.of_person(person)
+        .filter(role__privileges__contains=[privilege])
         .filter(Q(starts_on__gt=today) | Q(ends_on__lt=today))
         .select_related("role", "unit")
     )

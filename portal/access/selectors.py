@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from portal.access.decision import held_by
-from portal.access.models import DirectoryGroup, Role, RoleGrant
+from portal.access.models import DirectoryGroup, GroupMember, Role, RoleGrant
 from portal.access.policies import ByUnit
 from portal.organisation.models import Unit
 
@@ -100,6 +100,11 @@ def people_with(privilege: str) -> Any:
     return (
         get_user_model()
         .objects.filter(is_active=True)
-        .filter(Q(role_grants__in=granted) | Q(groups__role_grants__in=granted))
+        .filter(Q(role_grants__in=granted) | Q(pk__in=_in_groups_of(granted)))
         .distinct()
     )
+
+
+def _in_groups_of(granted: QuerySet[RoleGrant]) -> Any:
+    groups = granted.filter(group__isnull=False).values("group")
+    return GroupMember.objects.filter(group__in=groups).values("user")

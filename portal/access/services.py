@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils import translation
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -61,13 +61,19 @@ def grant_role(
     below: bool = True,
     starts_on: date | None = None,
     ends_on: date | None = None,
+    by_request: bool = False,
 ) -> RoleGrant:
     """Grant a role to a person at a unit.
 
     Never to oneself, only at or below a unit where one may grant, never more than one holds there
-    (unless one administers access there), and never a second *single* role of a module.
+    (unless one administers access there), and never a second *single* role of a module. A role that
+    needs approval is granted ``by_request`` that was approved, or by who administers access there.
     """
-    _check_may_grant(actor, role, unit, below=below)
+    check_may_grant(actor, role, unit, below=below)
+    if needs_approval(role) and not (by_request or _administers(actor, unit, below=below)):
+        raise Refused(
+            _("This role is given by an approved request alone."), code="needs_approval"
+        )
     if user == actor:
         raise Refused(_("Nobody grants a role to themselves."), code="self_grant")
     if starts_on and ends_on and ends_on < starts_on:
@@ -95,7 +101,7 @@ def grant_role(
 def end_grant(*, actor: Any, grant_id: int, reason: str) -> RoleGrant:
     """End a granted role; the row stays, inactive."""
     grant = locked(RoleGrant.objects.select_related("role", "unit", "user"), grant_id)
-    _check_may_grant(actor, grant.role, grant.unit, below=grant.below)
+    check_may_grant(actor, grant.role, grant.unit, below=grant.below)
     soft_delete(grant)
     record("access.role_ended", grant, data=_facts(grant))
     if grant.user:
@@ -103,12 +109,25 @@ def end_grant(*, actor: Any, grant_id: int, reason: str) -> RoleGrant:
     return grant
 
 
-def _check_may_grant(actor: Any, role: Role, unit: Unit, *, below: bool) -> None:
+def needs_approval(role: Role) -> bool:
+    """Whether the role's module declares that it takes an approved request (PT-003)."""
+    return any(
+        declared.approval and role.code == role_code(module, declared.code)
+        for module, declared in registry.roles()
+    )
+
+
+def _administers(actor: Any, unit: Unit, *, below: bool) -> bool:
     if isinstance(actor, ServiceActor):
+        return True
+    return any(_covers(h, unit, below=below) for h in held_by(actor).of("access.administer"))
+
+
+def check_may_grant(actor: Any, role: Role, unit: Unit, *, below: bool) -> None:
+    """Raise PermissionDenied or Refused unless the actor may grant this role there."""
+    if _administers(actor, unit, below=below):
         return
     held = held_by(actor)
-    if any(_covers(h, unit, below=below) for h in held.of("access.administer")):
-        return
     require(actor, "access.grant_role")
     if not any(_covers(h, unit, below=below) for h in held.of("access.grant_role")):
         raise Refused(_("You may not grant roles at this unit."), code="outside_unit")
@@ -327,7 +346,7 @@ def _check_may_change(actor: Any, role: Role) -> None:
     if isinstance(actor, ServiceActor):
         return
     grants = RoleGrant.objects.filter(role=role)
-    if grants.filter(Q(user=actor) | Q(group__in=actor.groups.all())).exists():
+    if grants.of_person(actor).exists():
         raise Refused(_("Nobody changes a role that they hold."), code="self_grant")
     administers = held_by(actor).of("access.administer")
     used = [(grant.unit, grant.below) for grant in grants.select_related("unit")]

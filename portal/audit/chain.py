@@ -5,7 +5,7 @@ not even raw SQL, can leave the chain out, and the lock that orders the chain is
 commit alone. (A trigger at INSERT would hold it for the rest of the transaction and dead-lock two
 services that audit one record and then lock another; ADR 0003.)
 
-link hash = SHA-256(hash of the link before ‖ content), content = JSON array of every column.
+link hash = SHA-256(hash of the link before ‖ content), content = JSON array of the columns.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ COLUMNS = (
 
 
 def content_sql(row: str) -> str:
-    """SQL for the text that is hashed; ``at`` as microseconds, so that no time zone touches it."""
+    """SQL for the text that is hashed; ``at`` as microseconds, so that no time zone touches it.
+
+    ``acting_as`` came later: it is hashed where there is one, so older entries stay as they were.
+    """
     columns = ", ".join(f"{row}.{name}" for name in COLUMNS)
     return (
-        f"jsonb_build_array({row}.id, (extract(epoch from {row}.at) * 1000000)::bigint,"
-        f" {columns})::text"
+        f"(jsonb_build_array({row}.id, (extract(epoch from {row}.at) * 1000000)::bigint,"
+        f" {columns}) || CASE WHEN {row}.acting_as = '' THEN '[]'::jsonb"
+        f" ELSE jsonb_build_array({row}.acting_as) END)::text"
     )
 
 

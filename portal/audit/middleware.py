@@ -17,6 +17,7 @@ class ActingPerson:
         user = request.user
         with acting(
             actor=user if user.is_authenticated else None,
+            acting_as=getattr(user, "acting_as", ""),
             address=request.META.get("REMOTE_ADDR", ""),
             request_id=getattr(request, "id", ""),
         ):

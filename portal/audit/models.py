@@ -16,6 +16,7 @@ class Entry(models.Model):
     at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
     actor_id = models.BigIntegerField(_("person number"), null=True, db_index=True)
     actor_name = models.TextField(_("person"), default="")
+    acting_as = models.TextField(_("acting as"), default="", db_default="", blank=True)
     service = models.TextField(_("service"), default="", blank=True)
     action = models.CharField(_("act"), max_length=100, db_index=True)
     object_type = models.CharField(_("kind of object"), max_length=100, default="", blank=True)

@@ -70,6 +70,7 @@ def _append(
         action=action,
         actor_id=getattr(person, "pk", None),
         actor_name=str(person) if person is not None and person.is_authenticated else "",
+        acting_as=act.acting_as,
         service=act.service,
         object_type=obj._meta.label_lower if is_model else "",  # noqa: SLF001
         object_id=str(obj.pk) if is_model else "",

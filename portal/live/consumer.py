@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from portal.access.standing import take_standing
 from portal.live.services import group_name
 from portal.live.topics import may_listen
 
@@ -69,15 +70,16 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     @database_sync_to_async
     def _may_listen(self, topic: str) -> bool:
         """With the person, their roles and their session as they are now, not as at connecting."""
-        session = self.scope.get("session")
-        if session is not None and not _session_alive(session.session_key):
-            return False
         user = get_user_model().objects.filter(pk=self.scope["user"].pk).first()
-        return user is not None and may_listen(user, topic)
-
-
-def _session_alive(key: str | None) -> bool:
-    return Session.objects.filter(session_key=key, expire_date__gt=timezone.now()).exists()
+        if user is None:
+            return False
+        now = timezone.now()
+        key = self.scope["session"].session_key
+        session = Session.objects.filter(session_key=key, expire_date__gt=now).first()
+        if session is None:
+            return False
+        take_standing(user, session.get_decoded(), now)
+        return may_listen(user, topic)
 
 
 def _valid_topics(content: Any) -> list[str] | None:

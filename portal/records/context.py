@@ -29,6 +29,8 @@ class Act:
     """The circumstances of what is being done now."""
 
     actor: Any = None
+    acting_as: str = ""
+    """The other role in which the person acts for support, in words; '' for their own (PT-006)."""
     reason: str = ""
     request_id: str = ""
     address: str = ""
@@ -43,6 +45,11 @@ class Act:
     @property
     def service(self) -> str:
         return self.actor.name if isinstance(self.actor, ServiceActor) else ""
+
+    @property
+    def by_way_of(self) -> str:
+        """For a row of history, which has one place for it: the service, or the other role."""
+        return self.service or (f"acting as {self.acting_as}" if self.acting_as else "")
 
 
 _current: ContextVar[Act] = ContextVar("act", default=Act())  # noqa: B039 it is frozen

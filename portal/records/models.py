@@ -15,6 +15,7 @@ from simple_history.signals import pre_create_historical_record
 
 from portal.records.context import current_act
 from portal.records.errors import StaleRecord
+from portal.records.personal import has_personal_fields, is_unmasked, personal_path, unmasked
 
 
 class Append(pgtrigger.Trigger):
@@ -55,7 +56,7 @@ def append_only(*, purgeable: bool = False) -> list[pgtrigger.Trigger]:
 
 
 class AppendOnlyHistory(HistoricalRecords):
-    """simple-history, with the service that acted and the full reason, refused to be rewritten."""
+    """simple-history with the full reason, and by way of whom; refused to be rewritten."""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("history_change_reason_field", models.TextField(null=True))
@@ -83,7 +84,7 @@ class AppendOnlyHistory(HistoricalRecords):
 def _note_service(sender: Any, history_instance: Any, **_: Any) -> None:
     """simple-history gives no other way to fill a field of its rows."""
     if hasattr(history_instance, "history_service"):
-        history_instance.history_service = current_act().service
+        history_instance.history_service = current_act().by_way_of[:100]
 
 
 class ActiveQuerySet(models.QuerySet):
@@ -96,6 +97,16 @@ class ActiveQuerySet(models.QuerySet):
     def delete(self) -> tuple[int, dict[str, int]]:
         msg = "records are not deleted: use portal.records.services.soft_delete"
         raise TypeError(msg)
+
+    def _values(self, *fields: Any, **expressions: Any) -> Any:
+        if not is_unmasked():
+            names = [field for field in fields if isinstance(field, str)]
+            if any(personal_path(self.model, name) for name in names) or (
+                not fields and has_personal_fields(self.model)
+            ):
+                msg = "values() of personal data is not masked: read it from the records"
+                raise TypeError(msg)
+        return super()._values(*fields, **expressions)  # type: ignore[misc]
 
 
 class ActiveManager(models.Manager.from_queryset(ActiveQuerySet)):  # type: ignore[misc]
@@ -140,7 +151,8 @@ class BareRecord(models.Model):
             if (fields := options.get("update_fields")) is not None:
                 options["update_fields"] = {*fields, "version", "changed_at"}
         try:
-            super().save(*args, **options)
+            with unmasked():  # what is saved, and its history, is what is there
+                super().save(*args, **options)
         except Exception:
             if changing:  # nothing was saved: the next try is for the same version
                 self.version = self._read_version
@@ -152,7 +164,8 @@ class BareRecord(models.Model):
         raise StaleRecord(self)
 
     def refresh_from_db(self, *args: Any, **options: Any) -> None:
-        super().refresh_from_db(*args, **options)
+        with unmasked():
+            super().refresh_from_db(*args, **options)
         self._read_version = self.version
 
     def delete(self, *args: Any, **options: Any) -> Any:

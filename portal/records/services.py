@@ -14,6 +14,7 @@ from simple_history.utils import bulk_create_with_history as _bulk_create
 
 from portal.records.context import acting, current_act
 from portal.records.errors import FieldDifference, Refused, StaleRecord
+from portal.records.personal import unmasked
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,15 +80,16 @@ def restore(record: Any) -> None:
 def create_many(model: type[M], records: Iterable[M]) -> list[M]:
     """Bulk insert that writes history rows too."""
     act = current_act()
-    return _bulk_create(
-        list(records),
-        model,
-        batch_size=1000,
-        default_user=act.person,
-        default_change_reason=act.reason,
-        # a bulk insert sends no signal, so the service is said here
-        custom_historical_attrs={"history_service": act.service},
-    )
+    with unmasked():
+        return _bulk_create(
+            list(records),
+            model,
+            batch_size=1000,
+            default_user=act.person,
+            default_change_reason=act.reason,
+            # a bulk insert sends no signal, so the service is said here
+            custom_historical_attrs={"history_service": act.by_way_of[:100]},
+        )
 
 
 def change_many(records: Iterable[Any], **values: Any) -> int:

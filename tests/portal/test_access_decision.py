@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.utils import timezone
@@ -19,7 +19,7 @@ from tracershop.models.reach import SEE_ALL, SEE_OWN
 from portal.access import policies
 from portal.access.decision import can, forget_held, reasons, require, visible
 from portal.access.explanation import explain, find_object
-from portal.access.models import Role, RoleGrant
+from portal.access.models import GroupMember, PeopleGroup, Role, RoleGrant
 from portal.access.services import end_exception, grant_exception
 from portal.accounts.models import User
 from portal.organisation.models import Membership, Unit
@@ -77,14 +77,14 @@ def random_world(dice: random.Random) -> tuple[list[User], list[Customer]]:
         code="role.all", name="all", module="a", privileges=[*EVERY_PRIVILEGE, SEE_OWN]
     )
     roles = list(Role.objects.filter(module="a"))
-    group = Group.objects.create(name="group")
+    group = PeopleGroup.objects.create(name="group", unit=units[0])
     today = timezone.localdate()
     people = []
     for number in range(10):
         user = make_user(f"person {number}", is_active=dice.random() > 0.1)
         people.append(user)
         if dice.random() < 0.3:
-            user.groups.add(group)
+            GroupMember.objects.create(group=group, user=user)
         for unit in dice.sample(units, k=dice.randint(1, 4)):
             Membership.objects.create(user=user, unit=unit)
             grant = RoleGrant.objects.create(

@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "portal.operations.middleware.RequestId",
     "portal.operations.middleware.PlainCookies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.operations.metrics.Measure",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -104,6 +105,7 @@ MIDDLEWARE = [
     "portal.accounts.middleware.SessionLimits",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "portal.accounts.middleware.PersonalLanguage",
+    "portal.access.middleware.TakeStanding",
     "portal.audit.middleware.ActingPerson",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -348,6 +350,25 @@ PORTAL_HL7_HOST = os.environ.get("PORTAL_HL7_HOST", "127.0.0.1")
 PORTAL_HL7_PORT = int(os.environ.get("PORTAL_HL7_PORT", "2575"))
 PORTAL_HL7_MAX_BYTES = 1024 * 1024
 PORTAL_INBOX_KEEP_DAYS = 7
+
+# --- operations ------------------------------------------------------------------------------
+# Who may read /metrics: each of the two that is set must hold; none set, nobody may.
+PORTAL_METRICS_NETWORKS = os.environ.get("PORTAL_METRICS_NETWORKS", "").replace(",", " ").split()
+PORTAL_METRICS_TOKEN_FILE = os.environ.get("PORTAL_METRICS_TOKEN_FILE", "")
+# The folder in which the processes of this host add up what they count; empty at their start.
+PORTAL_METRICS_DIR = os.environ.get("PORTAL_METRICS_DIR", "")
+if PORTAL_METRICS_DIR:  # prometheus_client looks for its own variable when it is imported
+    Path(PORTAL_METRICS_DIR).mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = PORTAL_METRICS_DIR
+# The file that a finished backup leaves: its first line is the time (ISO 8601 with zone).
+PORTAL_BACKUP_STAMP = os.environ.get("PORTAL_BACKUP_STAMP", "")
+PORTAL_BACKUP_MAX_AGE = timedelta(hours=float(os.environ.get("PORTAL_BACKUP_MAX_AGE_H", "8")))
+# Whether a configuration that nobody ever signed makes a module non-clinical (OP-005).
+PORTAL_REQUIRE_SIGNED_CONFIGURATION = (
+    os.environ.get("PORTAL_REQUIRE_SIGNED_CONFIGURATION", "no") == "yes"
+)
+# Whether web processes look at the signed configuration when they start, and from then on.
+PORTAL_WATCH_CONFIGURATION = os.environ.get("PORTAL_WATCH_CONFIGURATION", "yes") == "yes"
 
 # --- log -------------------------------------------------------------------------------------
 PORTAL_LOG_DIR = os.environ.get("PORTAL_LOG_DIR", "")

@@ -9,6 +9,8 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 
+from portal.records.personal import Masked
+
 register = template.Library()
 
 
@@ -30,6 +32,8 @@ def clock(value: datetime | None) -> str:
 def day(value: date | datetime | None) -> str:
     if value is None:
         return "–"
+    if isinstance(value, Masked):
+        return value
     if isinstance(value, datetime):
         value = timezone.localtime(value).date()
     return date_format(value, "SHORT_DATE_FORMAT")
@@ -40,6 +44,8 @@ def moment(value: datetime | None) -> str:
     """Day and clock in the site's zone."""
     if value is None:
         return "–"
+    if isinstance(value, Masked):
+        return value
     return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
 
 
