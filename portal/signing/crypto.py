@@ -3,8 +3,9 @@
 A signature is three things, each over the one before:
 
 1. the *document*: what the signer saw, as canonical JSON, and its SHA-256 (`canonical`, `digest`);
-2. the *proof*: the signer's key over a `Statement` (document, who, what it means, when). The key is
-   a passkey, or an RSA-3072 key that only the signing PIN and the server's pepper together open;
+2. the *proof*: of an RSA-3072 key that only the signing PIN and the server's pepper together open,
+   over a `Statement` (document, who, what it means, when); or of a passkey, over an intent
+   (`intents`: who, what it means, the document as it was seen, when asked);
 3. the *counter-signature*: the server's Ed25519 key over the whole `CounterSigned`, proof included.
 
 Nothing here reads a clock, a setting or a row. Keys come from `portal.serverkeys` by the caller.
@@ -344,7 +345,7 @@ class ProofMethod(StrEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """What the signer's own key signs; its `canonical()` is also a passkey's challenge (hashed)."""
+    """Who signed which document, meaning what, when: what a PIN's key signs, and the server."""
 
     document_digest: str
     signer_id: str

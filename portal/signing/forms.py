@@ -47,6 +47,18 @@ class ChangePinForm(_NewPin):
     field_order = ("old_pin", "new_pin", "new_pin_again")
 
 
+class PasskeyForm(forms.Form):
+    """A name for the passkey; what the device answered is put in by the page's script."""
+
+    name = forms.CharField(
+        label=_("Name of the new passkey"),
+        max_length=60,
+        help_text=_("So that you know it again, such as “Work computer” or “Phone”."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    passkey = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
 class RevokeForm(forms.Form):
     """Take one's key out of use."""
 
@@ -59,3 +71,11 @@ class RevokeForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Signatures made since then are marked as not to be trusted."),
     )
+
+
+class RevokePasskeyForm(RevokeForm):
+    """Take a passkey, or somebody else's key, out of use."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["doubtful_since"].label = _("Somebody else may have used it since")

@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.utils.module_loading import import_string
 
 from portal.registry import registry
+from portal.signing.intents import OBJECT_ID
 
 P = TypeVar("P", bound=Callable[..., dict[str, Any]])
 
@@ -32,6 +33,26 @@ def reads(*lookups: str) -> Callable[[P], P]:
         return payload
 
     return mark
+
+
+def made_by_act(*facts: str) -> Callable[[P], P]:
+    """Name the facts that come into being only with the act, such as a new row's number and time.
+
+    A passkey signs before the act, so it cannot sign these, nor the number of the object itself:
+    the server's counter-signature alone vouches for them. Everything else must be as it was seen.
+    """
+
+    def mark(payload: P) -> P:
+        left_out = (OBJECT_ID, *(f"facts.{name}" for name in facts))
+        payload.made_by_act = left_out  # type: ignore[attr-defined]
+        return payload
+
+    return mark
+
+
+def left_out_of(code: str) -> tuple[str, ...]:
+    """What of a signed document is made by the act, as `intents.seen` takes it."""
+    return getattr(payload_of(code), "made_by_act", ())
 
 
 def payload_of(code: str) -> Callable[[Any], dict[str, Any]]:

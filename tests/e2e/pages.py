@@ -215,3 +215,29 @@ class OrderPage(PortalPage):
     def begin_release(self) -> ReleasePage:
         self.link("Release…").click()
         return ReleasePage.of(self.visitor)
+
+
+class SigningPage(PortalPage):
+    """*My signing*: one's passkeys, PIN and signatures."""
+
+    def open(self) -> None:
+        self.visitor.open("/signing/")
+
+    def register(self, name: str) -> None:
+        """Have the device make a passkey; what comes of it is for the test to see."""
+        self.page.get_by_label("Name of the new passkey").fill(name)
+        self.button("Register a passkey").click()
+
+    def passkey(self, name: str) -> Locator:
+        """Its row in the list."""
+        return self.page.get_by_role("table", name="My passkeys").get_by_role("row", name=name)
+
+    def revoke(self, name: str, *, reason: str) -> None:
+        self.page.get_by_role("link", name=f"Revoke {name}").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Reason").fill(reason)
+        dialog.get_by_role("button", name=f"Revoke the passkey “{name}”").click()
+
+    @property
+    def signatures(self) -> Locator:
+        return self.page.get_by_role("table", name="What I have signed")

@@ -1,4 +1,4 @@
-"""*My signing PIN*, the auditors' page, and the components that modules include."""
+"""*My signing*, the auditors' page, and the components that modules include."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def render(source, user=None, **context):
 
 
 @pytest.mark.requirement("PT-005")
-@pytest.mark.parametrize("name", ["pin", "set_pin", "change_pin", "log_in_again", "verification"])
+@pytest.mark.parametrize("name", ["own", "set_pin", "change_pin", "log_in_again", "verification"])
 def test_nobody_sees_the_signing_pages_without_logging_in(client, name):
     for answer in (client.get(reverse(f"signing:{name}")), post(client, name)):
         assert answer.status_code == 302
@@ -68,7 +68,7 @@ def test_nobody_sees_the_signing_pages_without_logging_in(client, name):
 
 @pytest.mark.requirement("PT-030")
 def test_a_person_sets_a_pin_and_is_told_what_to_do_until_then(client, person):
-    page = client.get(reverse("signing:pin"))
+    page = client.get(reverse("signing:own"))
     assert page.status_code == 200
     assert "You have signed nothing yet" in page.content.decode()
     assert 'autocomplete="off"' in page.content.decode()
@@ -76,7 +76,7 @@ def test_a_person_sets_a_pin_and_is_told_what_to_do_until_then(client, person):
     answer = post(client, "set_pin", new_pin=PIN, new_pin_again=PIN)
     assert answer.status_code == 302
     assert services.unlock(person, PIN)
-    page = client.get(reverse("signing:pin")).content.decode()
+    page = client.get(reverse("signing:own")).content.decode()
     assert services.signing_key_of(person).key_id in page
     assert PIN not in page
 
@@ -103,7 +103,7 @@ def test_a_pin_that_cannot_be_is_refused_beside_its_field_and_not_sent_back(
 @pytest.mark.requirement("PT-030")
 def test_setting_and_revoking_needs_a_log_in_of_just_now(client, person):
     long_logged_in(person)
-    page = client.get(reverse("signing:pin")).content.decode()
+    page = client.get(reverse("signing:own")).content.decode()
     assert "Log in again" in page
     assert reverse("signing:set_pin") not in page
     answer = post(client, "set_pin", new_pin=PIN, new_pin_again=PIN)
@@ -116,8 +116,8 @@ def test_setting_and_revoking_needs_a_log_in_of_just_now(client, person):
     assert services.has_pin(person)
 
     answer = post(client, "log_in_again")
-    assert answer.url == f"{reverse('accounts:login')}?next={reverse('signing:pin')}"
-    assert client.get(reverse("signing:pin")).status_code == 302
+    assert answer.url == f"{reverse('accounts:login')}?next={reverse('signing:own')}"
+    assert client.get(reverse("signing:own")).status_code == 302
 
 
 @pytest.mark.requirement("PT-030")
@@ -165,12 +165,12 @@ def test_nobody_revokes_another_persons_key(client, person):
 @pytest.mark.requirement("PT-030")
 def test_the_list_of_ones_signatures_says_what_each_is_worth_now(client, person, signed):
     give_pin(make_user("Jens Friis"))
-    page = client.get(reverse("signing:pin")).content.decode()
+    page = client.get(reverse("signing:own")).content.decode()
     assert MEANING in page
     assert "Valid" in page
     with connection.cursor() as cursor:
         cursor.execute("UPDATE organisation_unit SET name = 'Secret' WHERE code = 'pet-centre'")
-    page = client.get(reverse("signing:pin")).content.decode()
+    page = client.get(reverse("signing:own")).content.decode()
     assert "Changed since signing" in page
     assert "<code>name</code>" in page
     assert "Secret" not in page  # the signer may see the record no longer
@@ -182,7 +182,7 @@ def test_another_persons_signatures_are_not_in_ones_list(client, person):
     unit = make_unit("pet-centre")
     key = services.unlock(other, PIN)
     services.sign(actor=other, signable=UNIT, obj=unit, meaning="of another", key=key)
-    assert "of another" not in client.get(reverse("signing:pin")).content.decode()
+    assert "of another" not in client.get(reverse("signing:own")).content.decode()
 
 
 def test_the_page_takes_as_many_queries_for_many_signatures_as_for_one(
@@ -191,13 +191,13 @@ def test_the_page_takes_as_many_queries_for_many_signatures_as_for_one(
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as one:
-        client.get(reverse("signing:pin"))
+        client.get(reverse("signing:own"))
     key = services.unlock(person, PIN)
     for number in range(9):
         unit = make_unit(f"ward-{number}")
         services.sign(actor=person, signable=UNIT, obj=unit, meaning="m", key=key)
     with django_assert_num_queries(len(one)):
-        client.get(reverse("signing:pin"))
+        client.get(reverse("signing:own"))
 
 
 @pytest.mark.requirement("PT-030", "PT-012")
@@ -222,7 +222,7 @@ def test_a_signing_dialog_says_who_signs_and_what_it_means_and_asks_for_the_pin(
     user = make_user("Karen <Holm>")
     source = '{% include "signing/_sign_fields.html" with meaning="Released for use" %}'
     asked = render(source, user)
-    assert "You have no signing PIN yet" in asked
+    assert "You cannot sign yet" in asked
     assert 'name="pin"' not in asked
     give_pin(user)
     asked = render(source, user)

@@ -23,6 +23,7 @@ from portal.records.errors import Refused
 from portal.signing import crypto, services, tasks
 from portal.signing.models import Signature, SignatureVerification, SigningKey, Supersession
 from portal.signing.payloads import NotSignable
+from portal.signing.register import fingerprint_of_pem
 from portal.signing.services import State, verification
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import (
@@ -195,7 +196,8 @@ def test_making_a_key_is_in_the_audit_trail_with_its_fingerprint():
     key = services.signing_key_of(signer)
     entry = audited("signing.key_created").get()
     assert entry.data["key_id"] == key.key_id
-    assert entry.data["public_key_sha256"] == services.fingerprint(key.public_pem)
+    assert entry.data["public_key_sha256"] == fingerprint_of_pem(key.public_pem)
+    assert (entry.data["user"], entry.data["method"]) == (signer.pk, "pin")
     assert entry.data["public_key_sha256"].startswith(key.key_id)
     with pytest.raises(Refused) as refused:
         services.set_pin(actor=signer, pin=OTHER_PIN)
@@ -219,14 +221,19 @@ def test_who_has_no_pin_is_told_to_set_one():
 
 @pytest.mark.requirement("PT-030")
 def test_a_changed_pin_opens_the_same_key_and_the_old_one_no_longer(signer, signed):
-    key_id = services.signing_key_of(signer).key_id
+    key = services.signing_key_of(signer)
+    key_id = key.key_id
     services.change_pin(actor=signer, old_pin=PIN, new_pin=OTHER_PIN)
     assert services.signing_key_of(signer).key_id == key_id
     assert services.unlock(signer, OTHER_PIN)
     with pytest.raises(services.WrongPin):
         services.unlock(signer, PIN)
     assert services.verify(fresh(signed)).state == State.VALID
-    assert audited("signing.pin_changed").get().data == {"key_id": key_id}
+    told = audited("signing.pin_changed").get().data
+    assert (told["key_id"], told["public_key_sha256"]) == (
+        key_id,
+        fingerprint_of_pem(key.public_pem),
+    )
 
 
 def test_changing_the_pin_needs_the_old_one_and_a_new_one_that_holds(signer):
@@ -622,9 +629,9 @@ def test_verifying_many_takes_as_many_queries_as_verifying_one(signer, django_as
         )
         services.sign(actor=signer, signable=MEMBERSHIP, obj=membership, meaning="m", key=key)
         services.sign(actor=signer, signable=UNIT, obj=unit, meaning="m", key=key)
-    # signatures, keys, supersessions; memberships with units and people; units
+    # signatures, keys, supersessions, the register; memberships with units and people; units
     for many in (2, 12):
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             verdicts = services.verify_many(Signature.objects.order_by("pk")[:many])
         assert [verdict.state for verdict in verdicts] == ["valid"] * many
 
@@ -641,7 +648,7 @@ def test_verifying_many_takes_as_many_queries_as_verifying_one(signer, django_as
 def test_an_object_just_read_is_not_read_again(signed, unit, django_assert_num_queries):
     unit.refresh_from_db()
     signature = services.signatures_of(unit).get()
-    with django_assert_num_queries(0):
+    with django_assert_num_queries(1):  # the register of keys
         assert services.verify(signature, unit).state == State.VALID
 
 

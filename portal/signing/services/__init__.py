@@ -1,23 +1,34 @@
-"""Electronic signatures: setting a PIN, signing, verifying. The pattern for a module is
+"""Electronic signatures: PINs and passkeys, signing, verifying. The pattern for a module is
 
-view:     ``key = unlock(request.user, pin)`` – Argon2, counted tries, before any transaction
-service:  ``release_orders(actor=…, signer=key)`` – locks rows, changes and saves them, then
+view:     ``def act(signer): return release_orders(actor=request.user, …, signer=signer)``, then
+          ``passkey_options(request, act)`` where ``asks_for_passkey(request)``, else
+          ``act(signer_of(request))`` (`portal.signing.web`)
+service:  ``release_orders(actor=…, signer=…)`` locks rows, changes and saves them, then
           ``sign(actor=…, signable="tracershop.release", obj=release, meaning=…, key=signer)``
-page:     ``verify_many(signatures)`` and ``{% include "signing/_signature.html" with verdict=… %}``
+page:     ``{% include "signing/_sign_fields.html" with meaning=… %}`` in the form to sign;
+          ``verify_many(signatures)`` and ``{% include "signing/_signature.html" with verdict=… %}``
 """
 
-from portal.signing.payloads import reads
+from portal.signing.payloads import made_by_act, reads
+from portal.signing.services.asking import (
+    PasskeyProof,
+    Rehearsal,
+    accept_passkey,
+    ask_passkey,
+    passkeys_of,
+)
 from portal.signing.services.keys import (
     change_pin,
-    fingerprint,
     has_pin,
     revoke_key,
     set_pin,
     signing_key_of,
 )
 from portal.signing.services.opening import UnlockedKey, WrongPin, unlock
-from portal.signing.services.signatures import printed, sign, signatures_of, supersede
+from portal.signing.services.registering import ask_registration, register_passkey
+from portal.signing.services.signatures import Signer, printed, sign, signatures_of, supersede
 from portal.signing.services.verification import (
+    AUDITOR,
     State,
     Verdict,
     alert_auditors,
@@ -28,17 +39,26 @@ from portal.signing.services.verification import (
 )
 
 __all__ = [
+    "AUDITOR",
+    "PasskeyProof",
+    "Rehearsal",
+    "Signer",
     "State",
     "UnlockedKey",
     "Verdict",
     "WrongPin",
+    "accept_passkey",
     "alert_auditors",
+    "ask_passkey",
+    "ask_registration",
     "change_pin",
     "check_last_run",
-    "fingerprint",
     "has_pin",
+    "made_by_act",
+    "passkeys_of",
     "printed",
     "reads",
+    "register_passkey",
     "revoke_key",
     "set_pin",
     "sign",

@@ -1,30 +1,38 @@
-"""Signing keys and their PINs: set, changed, revoked."""
+"""Signing keys: PINs set and changed, keys of either method revoked."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
 from django.conf import settings
 from django.db import IntegrityError
+from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal import serverkeys
+from portal.access.decision import visible
 from portal.audit.services import record
+from portal.notifications.models import Notification
+from portal.notifications.services import notify
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
 from portal.signing import crypto
 from portal.signing.models import SigningKey
-from portal.signing.services.opening import counted_try, sealed_key, server_keys, the_person
+from portal.signing.reach import REVOKE
+from portal.signing.register import KEY_CREATED, KEY_REVOKED
+from portal.signing.services.opening import (
+    counted_try,
+    in_own_role,
+    key_facts,
+    sealed_key,
+    server_keys,
+    the_person,
+)
 
 _WEAK = {
     crypto.PinProblem.NOT_DIGITS: gettext_lazy("A signing PIN consists of digits only."),
@@ -38,8 +46,8 @@ _WEAK = {
 
 
 def signing_key_of(user: Any) -> SigningKey | None:
-    """The key that the person signs with now."""
-    return SigningKey.objects.filter(user=user, revoked_at__isnull=True).first()
+    """The key under the person's signing PIN now."""
+    return SigningKey.objects.filter(user=user).pins().in_use().first()
 
 
 def has_pin(user: Any) -> bool:
@@ -47,19 +55,13 @@ def has_pin(user: Any) -> bool:
     return signing_key_of(user) is not None
 
 
-def fingerprint(public_pem: str) -> str:
-    """SHA-256 of the public key (SubjectPublicKeyInfo), hexadecimal."""
-    public = load_pem_public_key(public_pem.encode())
-    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).hexdigest()
-
-
 def set_pin(*, actor: Any, pin: str) -> SigningKey:
     """Make the person's first key, or the next after one was revoked.
 
-    Refused: ``weak_pin``, ``has_signing_key``, ``server_key``.
+    Refused: ``weak_pin``, ``has_signing_key``, ``server_key``, ``acting_as``.
     """
     person = the_person(actor)
+    in_own_role()
     if has_pin(person):
         raise _has_key()
     _check_rules(pin)
@@ -80,8 +82,7 @@ def _store_new_key(*, actor: Any, sealed: crypto.SealedKey) -> SigningKey:
         public_pem=sealed.public_pem,
         sealed=sealed.envelope,
     )
-    facts = {"key_id": key.key_id, "public_key_sha256": fingerprint(key.public_pem)}
-    record("signing.key_created", key, data=facts)
+    record(KEY_CREATED, key, data=key_facts(key))
     return key
 
 
@@ -92,6 +93,7 @@ def change_pin(*, actor: Any, old_pin: str, new_pin: str) -> SigningKey:
     RuntimeError within a transaction, as `unlock`.
     """
     person = the_person(actor)
+    in_own_role()
     _check_rules(new_pin)
     if new_pin == old_pin:
         raise Refused(_WEAK[crypto.PinProblem.SAME], code="weak_pin")
@@ -104,12 +106,12 @@ def change_pin(*, actor: Any, old_pin: str, new_pin: str) -> SigningKey:
 
 @writes
 def _store_changed_pin(*, actor: Any, was: SigningKey, sealed: crypto.SealedKey) -> SigningKey:
-    key = locked(SigningKey.objects.filter(user=actor, revoked_at__isnull=True), was.pk)
+    key = locked(SigningKey.objects.filter(user=actor).in_use(), was.pk)
     if key.sealed != was.sealed:
         raise Refused(_("The PIN was changed in another window."), code="stale")
     key.sealed = sealed.envelope
     key.save(update_fields={"sealed"})
-    record("signing.pin_changed", key, data={"key_id": key.key_id})
+    record("signing.pin_changed", key, data=key_facts(key))
     return key
 
 
@@ -117,16 +119,18 @@ def _store_changed_pin(*, actor: Any, was: SigningKey, sealed: crypto.SealedKey)
 def revoke_key(
     *, actor: Any, key_id: str, reason: str, doubtful_since: datetime | None = None
 ) -> SigningKey:
-    """Take one's own key out of use for good; a new PIN may be set then.
+    """Take a key out of use for good: one's own, or one in reach of `REVOKE`.
 
     Signatures made before stay valid: the server counter-signed when they were made. Where somebody
-    else may have known the PIN, ``doubtful_since`` says from when on they are not to be trusted.
+    else may have used the key, ``doubtful_since`` says from when on they are not to be trusted.
     Refused: ``gone``, ``reason_needed``, ``doubtful_since``.
     """
     person = the_person(actor)
+    in_reach = visible(person, SigningKey.objects.all(), REVOKE).values("pk")
     key = (
         SigningKey.objects.select_for_update(no_key=True, of=("self",))
-        .filter(user=person, key_id=key_id, revoked_at__isnull=True)
+        .filter(Q(user=person) | Q(pk__in=in_reach), key_id=key_id)
+        .in_use()
         .first()
     )
     if key is None:
@@ -140,8 +144,16 @@ def revoke_key(
         )
     key.revoked_at = doubtful_since or now
     key.save(update_fields={"revoked_at"})
-    facts = {"key_id": key.key_id, "revoked_at": key.revoked_at.isoformat()}
-    record("signing.key_revoked", key, data=facts)
+    at = {"revoked_at": key.revoked_at.isoformat()}
+    record(KEY_REVOKED, key, data={**key_facts(key), **at})
+    if key.user_id != person.pk:
+        notify(
+            key.user,
+            _("%(person)s revoked one of your signing keys: %(reason)s")
+            % {"person": person, "reason": reason},
+            url=reverse("signing:own"),
+            level=Notification.Level.WARNING,
+        )
     return key
 
 

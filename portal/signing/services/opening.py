@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -27,11 +27,13 @@ from portal import serverkeys
 from portal.audit.services import Access, log_access, record
 from portal.notifications.models import Notification
 from portal.notifications.services import notify
-from portal.records.context import acting
+from portal.records.context import acting, current_act
 from portal.records.errors import Refused
 from portal.records.services import locked
 from portal.signing import crypto
-from portal.signing.models import SigningKey
+from portal.signing.models import Signature, SigningKey
+from portal.signing.register import fingerprint_of_pem
+from portal.signing.statements import statement_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +53,15 @@ class WrongPin(Refused):
 class UnlockedKey:
     """A person's signing key opened by their PIN: for one act, in memory only."""
 
+    method: ClassVar[crypto.ProofMethod] = crypto.ProofMethod.PIN
+
     user_id: int
     key_pk: int
     opened: crypto.OpenKey = field(repr=False)
+
+    def prove(self, signature: Signature) -> bytes:
+        """The RSA-PSS proof over the signature's statement."""
+        return self.opened.sign(statement_of(signature).canonical())
 
 
 def unlock(actor: Any, pin: str) -> UnlockedKey:
@@ -61,9 +69,11 @@ def unlock(actor: Any, pin: str) -> UnlockedKey:
 
     ``WrongPin`` (``wrong_pin``) says how many tries are left; after `TRIES` the key is locked for
     `LOCKED_FOR` (``pin_locked``). Other codes: ``no_signing_key``, ``signing_key_broken``,
-    ``server_key``. RuntimeError within a transaction: its rollback would forget a wrong try.
+    ``server_key``, ``acting_as``. RuntimeError within a transaction: its rollback would forget a
+    wrong try.
     """
     person = the_person(actor)
+    in_own_role()
     with server_keys():
         pepper = serverkeys.load_pepper()
         serverkeys.load_countersign()  # better missed now than after a try was spent
@@ -94,12 +104,14 @@ def _reserve_try(person: Any) -> SigningKey:
     with transaction.atomic(durable=True), acting(actor=person):
         key = (
             SigningKey.objects.select_for_update(no_key=True, of=("self",))
-            .filter(user=person, revoked_at__isnull=True)
+            .filter(user=person)
+            .pins()
+            .in_use()
             .first()
         )
         if key is None:
             raise Refused(
-                _("You have no signing PIN yet. Set one under “My signing PIN”."),
+                _("You have no signing PIN yet. Set one under “My signing”."),
                 code="no_signing_key",
             )
         if key.locked_until is not None:
@@ -117,11 +129,12 @@ def _wrong_pin(person: Any, tried: SigningKey) -> Refused:
     with transaction.atomic(durable=True), acting(actor=person):
         log_access(Access.REFUSED, tried, data={"what": "wrong signing PIN"})
         if tried.locked_until is not None:  # this try was the last
-            record("signing.key_locked", tried, data={"until": tried.locked_until.isoformat()})
+            until = {"until": tried.locked_until.isoformat()}
+            record("signing.key_locked", tried, data={**key_facts(tried), **until})
             notify(
                 person,
                 _("Your signing PIN is locked for a while after several wrong tries."),
-                url=reverse("signing:pin"),
+                url=reverse("signing:own"),
                 level=Notification.Level.WARNING,
             )
             return _locked(tried.locked_until)
@@ -143,8 +156,8 @@ def _locked(until: datetime) -> WrongPin:
 @transaction.atomic(durable=True)
 def _count_anew(tried: SigningKey) -> None:
     key = locked(SigningKey.objects.all(), tried.pk)
-    key.failures, key.locked_until = 0, None
-    key.save_without_historical_record(update_fields={"failures", "locked_until"})
+    key.failures, key.locked_until, key.last_used_at = 0, None, timezone.now()
+    key.save_without_historical_record(update_fields={"failures", "locked_until", "last_used_at"})
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -170,6 +183,27 @@ def the_person(actor: Any) -> Any:
     return actor
 
 
+def in_own_role() -> None:
+    """Who acts as somebody else would for support (PT-006) signs nothing and makes no key."""
+    if current_act().acting_as:
+        raise Refused(
+            _("You are acting in another role. Go back to your own to sign."), code="acting_as"
+        )
+
+
+def key_facts(key: SigningKey) -> dict[str, Any]:
+    """What the audit trail says of a key at each act with it: which, whose, what kind."""
+    facts = {
+        "key_id": key.key_id,
+        "public_key_sha256": fingerprint_of_pem(key.public_pem),
+        "method": str(key.method),
+        "user": key.user_id,
+    }
+    if key.is_passkey:
+        facts |= {"name": key.name, "rp_id": key.rp_id, "credential_id": key.credential_id}
+    return facts
+
+
 def sealed_key(key: SigningKey) -> crypto.SealedKey:
     """The row's key as the cryptography takes it."""
-    return crypto.SealedKey(key.key_id, key.public_pem, key.sealed)
+    return crypto.SealedKey(key.key_id, key.public_pem, key.sealed or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -18,36 +19,45 @@ from portal.records.errors import Refused
 from portal.records.services import writes
 from portal.signing import crypto
 from portal.signing.models import Signature, SigningKey, Supersession
-from portal.signing.payloads import object_key, signed_document
-from portal.signing.services.opening import UnlockedKey, server_keys
-from portal.signing.statements import counter_signed_of, statement_of
+from portal.signing.payloads import left_out_of, object_key, signed_document
+from portal.signing.register import registered_keys
+from portal.signing.services.asking import PasskeyProof, Rehearsal
+from portal.signing.services.opening import UnlockedKey, in_own_role, server_keys
+from portal.signing.statements import counter_signed_of
+
+logger = logging.getLogger(__name__)
+
+Signer = UnlockedKey | PasskeyProof | Rehearsal
+"""What a service is handed to sign with; it passes it on to `sign`."""
 
 _LONGEST_MEANING = 200
 
 
 @writes
-def sign(*, actor: Any, signable: str, obj: Model, meaning: Any, key: UnlockedKey) -> Signature:
+def sign(*, actor: Any, signable: str, obj: Model, meaning: Any, key: Signer) -> Signature:
     """Sign the facts of ``obj`` as they stand in the database, in the caller's transaction.
 
     The caller has decided that ``actor`` may, has locked ``obj`` and has *saved* it: what is signed
     is read from the row, so that it is what verification will read. ``meaning`` is signed as the
-    words that the signer sees. ``key`` comes from `unlock`, before the transaction.
-    PermissionDenied for another's key. Refused: ``key_revoked``, ``server_key``. NotSignable,
+    words that the signer sees. ``key`` comes from `unlock` or `accept_passkey`, before the
+    transaction; with a `Rehearsal` nothing is signed, but noted what would be.
+    PermissionDenied for another's key. Refused: ``key_revoked``, ``key_unknown``, ``server_key``,
+    ``acting_as``, ``changed_meanwhile`` (not what the passkey signed). NotSignable,
     NotCanonicalError and ValueError (no meaning, or one too long) are faults of the module.
     """
     if key.user_id != actor.pk:
         raise PermissionDenied("another person's signing key")
+    in_own_role()
     meaning = str(meaning)
     if not 0 < len(meaning) <= _LONGEST_MEANING:
         raise ValueError(f"the meaning must have 1 to {_LONGEST_MEANING} characters")
-    # Not locked: a revocation at this very moment shows in the verdict, by its time.
-    if not SigningKey.objects.filter(pk=key.key_pk, revoked_at__isnull=True).exists():
-        raise Refused(_("Your signing key was revoked meanwhile."), code="key_revoked")
+    _refuse_key_out_of_use(key.key_pk)
     with server_keys():
         server = serverkeys.load_countersign()
 
     live = type(obj)._base_manager.get(pk=obj.pk)  # noqa: SLF001
-    document = crypto.canonical(signed_document(signable, live))
+    facts = signed_document(signable, live)
+    document = crypto.canonical(facts)
     kind, object_id = object_key(live)
     signature = Signature(
         signable=signable,
@@ -60,24 +70,42 @@ def sign(*, actor: Any, signable: str, obj: Model, meaning: Any, key: UnlockedKe
         payload=document.decode(),
         digest=crypto.digest(document),
         key=SigningKey.objects.get(pk=key.key_pk),
+        method=key.method,
         countersign_key_id=server.key_id,
     )
-    proof = key.opened.sign(statement_of(signature).canonical())
-    signature.proof = base64.b64encode(proof).decode()
+    if isinstance(key, Rehearsal):
+        key.note(facts, meaning, left_out_of(signable))
+        signature.save()  # for whoever refers to it; gone when the rehearsal ends
+        return signature
+    signature.proof = base64.b64encode(key.prove(signature)).decode()
     counter = crypto.countersign(server, counter_signed_of(signature).canonical())
     signature.countersignature = base64.b64encode(counter).decode()
     signature.save()
-    facts = {
+    told = {
         "signature": signature.pk,
         "signable": signable,
         "digest": signature.digest,
         "meaning": meaning,
+        "method": str(key.method),
         "key_id": signature.key.key_id,
         "countersign_key_id": server.key_id,
     }
-    record("signing.signed", live, data=facts)
+    record("signing.signed", live, data=told)
     log_access(Access.SIGN, live, data={"signature": signature.pk})
     return signature
+
+
+def _refuse_key_out_of_use(key_pk: int) -> None:
+    """Not locked: a revocation at this very moment shows in the verdict, by its time."""
+    registered = registered_keys([key_pk]).get(key_pk)
+    if registered is None or registered.fault:
+        logger.error("signing key %s: %s", key_pk, registered.fault if registered else "gone")
+        raise Refused(
+            _("Your signing key is not the one that was registered. Call support."),
+            code="key_unknown",
+        )
+    if registered.revoked_at is not None:
+        raise Refused(_("Your signing key was revoked meanwhile."), code="key_revoked")
 
 
 def supersede(signature: Signature, reason: str) -> Supersession:

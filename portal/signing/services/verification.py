@@ -2,7 +2,8 @@
 
 States, the first that applies:
 
-- *broken*: the row of the signature is not what was signed and counter-signed;
+- *broken*: the row of the signature is not what was signed and counter-signed, or its key is not
+  the one that the audit trail says was registered;
 - *key revoked*: made when its key was not to be trusted (any more). What a key signed before it was
   revoked stays valid: the server's counter-signature vouches for the time;
 - *superseded*: the record was corrected and says so; the proof is good;
@@ -24,21 +25,19 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models, transaction
-from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.access.models import RoleGrant
-from portal.accounts.models import User
+from portal.access.selectors import people_with
 from portal.audit.services import record
 from portal.notifications.models import Notification
 from portal.notifications.services import notify
 from portal.signing import crypto
 from portal.signing.models import Signature, SignatureVerification
 from portal.signing.payloads import NotSignable, payload_of
-from portal.signing.register import register_faults
+from portal.signing.register import RegisteredKey, register_faults, registered_keys
 from portal.signing.statements import proof_fault, signed_facts
 
 logger = logging.getLogger(__name__)
@@ -102,8 +101,9 @@ def verify_many(
     models.prefetch_related_objects(found, "key", "supersession")
     judged: dict[int, Verdict] = {}
     open_questions = []
+    keys = registered_keys({each.key_id for each in found}) if found else {}
     for signature in found:
-        if verdict := _judge_alone(signature):
+        if verdict := _judge_alone(signature, keys.get(signature.key_id)):
             judged[signature.pk] = verdict
         else:
             open_questions.append(signature)
@@ -113,12 +113,14 @@ def verify_many(
     return [judged[signature.pk] for signature in found]
 
 
-def _judge_alone(signature: Signature) -> Verdict | None:
-    """What can be said without the object."""
+def _judge_alone(signature: Signature, key: RegisteredKey | None) -> Verdict | None:
+    """What can be said without the object; ``key`` as table and audit trail have it."""
     if fault := proof_fault(signature):
         return Verdict(signature, State.BROKEN, fault, wrong=True)
-    revoked_at = signature.key.revoked_at
-    if revoked_at is not None and signature.signed_at >= revoked_at:
+    if key is None or key.fault:
+        fault = f"its signing key: {key.fault if key else 'not in the table'}"
+        return Verdict(signature, State.BROKEN, fault, wrong=True)
+    if key.revoked_at is not None and signature.signed_at >= key.revoked_at:
         detail = _("made when its key was not to be trusted any more")
         return Verdict(signature, State.KEY_REVOKED, detail, wrong=True)
     supersession = getattr(signature, "supersession", None)
@@ -214,13 +216,7 @@ def alert_auditors(outcome: SignatureVerification) -> None:
     """Tell everybody who may read the audit trail that ``outcome`` is not sound, and record it."""
     faults = list(outcome.faults)
     record("signing.verification_failed", outcome, data={"faults": faults[:50], "of": len(faults)})
-    grants = RoleGrant.objects.in_force(timezone.localdate()).filter(
-        role__privileges__contains=[AUDITOR], unit__deleted_at__isnull=True
-    )
-    auditors = User.objects.filter(
-        Q(role_grants__in=grants) | Q(groups__role_grants__in=grants), is_active=True
-    )
-    for auditor in auditors.distinct():
+    for auditor in people_with(AUDITOR):
         notify(
             auditor,
             _("Electronic signatures are not sound: see the last verification."),

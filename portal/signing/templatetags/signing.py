@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils import timezone
 
-from portal.signing.services import State, has_pin
+from portal.signing.models import SigningKey
+from portal.signing.services import State
+from portal.signing.web import Ways, ways_to_sign
 
 register = template.Library()
 
@@ -15,10 +18,16 @@ _CHIPS = {State.KEY_REVOKED: "revoked", State.UNVERIFIABLE: "unknown"}
 
 
 @register.simple_tag(takes_context=True)
-def may_type_pin(context: dict[str, Any]) -> bool:
-    """Whether the person on whose page this is has a signing PIN to type."""
-    user = context.get("user")
-    return bool(user and user.is_authenticated and has_pin(user))
+def sign_ways(context: dict[str, Any]) -> Ways | None:
+    """How the person on whose page this is can sign."""
+    request = context.get("request")
+    return ways_to_sign(request) if request and request.user.is_authenticated else None
+
+
+@register.filter
+def is_locked(key: SigningKey) -> bool:
+    """Whether wrong PINs have locked the key for now."""
+    return key.locked_until is not None and key.locked_until > timezone.now()
 
 
 @register.filter

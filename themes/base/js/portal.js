@@ -1,9 +1,11 @@
 // The portal's script: bundled by `npm run build`, loaded deferred by base.html.
 import { startClock } from "./clock.js";
 import { startLive } from "./live.js";
+import { startPasskeys } from "./passkeys.js";
 import { startSwaps } from "./swaps.js";
 import { startUi } from "./ui.js";
 
+startPasskeys(); // before the others: it holds a form back until the device has signed
 startSwaps();
 startUi();
 startClock();

@@ -14,7 +14,7 @@ from portal.access.decision import can
 from portal.audit.services import record
 from portal.records.errors import Refused
 from portal.records.services import writes
-from portal.signing.services import UnlockedKey, reads, sign
+from portal.signing.services import Signer, made_by_act, reads, sign
 from tracershop.models import Batch, Certification, Order, Release, Vial
 from tracershop.models.reach import RELEASE
 from tracershop.rules.lots import LotError, LotNumber, parse_lot
@@ -166,7 +166,7 @@ def release_orders(
     *,
     actor: Any,
     requests: Collection[ReleaseRequest],
-    signer: UnlockedKey,
+    signer: Signer,
     now: datetime | None = None,
 ) -> Outcome:
     """Release every order of the selection, or none, each with a signature of its own.
@@ -174,7 +174,7 @@ def release_orders(
     An order that was released already is left as it is and said to be so: pressed twice, or by two
     people at once, makes one release. Refused(code="not_releasable") lists each reason,
     Refused(code="unconfirmed") each warning that still has to be ticked. ``signer`` is the actor's
-    key, opened by their PIN before this transaction (:func:`portal.signing.services.unlock`).
+    passkey or PIN, checked before this transaction (:func:`portal.signing.web.signer_of`).
     """
     now = now or timezone.now()
     by_order = {request.order_id: request for request in requests}
@@ -250,7 +250,7 @@ def _refuse_what_stands_against(
 
 
 def _release(
-    actor: Any, judgement: Judgement, request: ReleaseRequest, signer: UnlockedKey, now: datetime
+    actor: Any, judgement: Judgement, request: ReleaseRequest, signer: Signer, now: datetime
 ) -> None:
     order = judgement.order
     order.status = OrderStatus.RELEASED
@@ -293,6 +293,7 @@ def _release(
 
 
 @reads("order__vials")
+@made_by_act("release", "released_at")
 def signed_facts(release: Release) -> dict[str, Any]:
     """What a release's signature is over: the order, its vials and the confirmations, as they are
     in the database now; names and half-life as the releaser saw them. Times are UTC; activity MBq,

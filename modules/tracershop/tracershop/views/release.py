@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 
 from portal.access.decision import require
 from portal.records.errors import Refused
-from portal.signing.services import has_pin, unlock
+from portal.signing.services import Signer
+from portal.signing.web import asks_for_passkey, passkey_options, signer_of, ways_to_sign
 from tracershop.models import Order, Vial
 from tracershop.models.reach import RELEASE
 from tracershop.rules.orders import OrderStatus
 from tracershop.rules.proposal import FreeVial, Need, propose_vials
 from tracershop.selectors.board import candidate_vials, orders_for_release, vial_mbq_at
-from tracershop.services.release import MEANING, Judge, ReleaseRequest, release_orders
+from tracershop.services.release import Judge, Outcome, ReleaseRequest, release_orders
 from tracershop.services.vials import allocate_vials
 from tracershop.views.parameters import ids_of
 
@@ -48,9 +49,13 @@ def release(request: HttpRequest) -> HttpResponse:
 def _release(
     request: HttpRequest, orders: list[Order], requests: list[ReleaseRequest]
 ) -> HttpResponse:
+    def act(signer: Signer) -> Outcome:
+        return release_orders(actor=request.user, requests=requests, signer=signer)
+
+    if asks_for_passkey(request):
+        return passkey_options(request, act)
     try:
-        signer = unlock(request.user, request.POST.get("pin", ""))
-        outcome = release_orders(actor=request.user, requests=requests, signer=signer)
+        outcome = act(signer_of(request))
     except Refused as refusal:
         fresh = orders_for_release(request.user, [order.pk for order in orders])
         return _page(request, fresh, requests, refusal=refusal)
@@ -115,9 +120,8 @@ def _page(
     context = {
         "rows": rows,
         "orders": orders,
-        "meaning": MEANING,
         "refusal": refusal,
-        "has_pin": has_pin(request.user),
+        "ways_to_sign": ways_to_sign(request),
         "may_sign": all(not row["judgement"].reasons for row in rows if not row["released"]),
         "all_released": all(row["released"] for row in rows),
         "day": orders[0].deliver_on,
