@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from portal.access.policies import AccessPolicy, Anywhere
 from portal.records.models import Record
 
 
@@ -35,13 +36,24 @@ class Notification(Record):
 
 
 class NotificationChoice(Record):
-    """Whether a person wants messages of a level by mail too. Without a row the level decides."""
+    """How a person wants messages of a level by mail too. Without a row the level decides."""
+
+    class Mail(models.TextChoices):
+        NEVER = "never", _("on the screen only")
+        DAILY = "daily", _("also in one mail a day")
+        AT_ONCE = "at_once", _("also by mail at once")
+
+    DEFAULTS = {
+        "info": Mail.NEVER,
+        "warning": Mail.DAILY,
+        "alarm": Mail.AT_ONCE,
+    }
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notification_choices"
     )
     level = models.CharField(max_length=10, choices=Notification.Level.choices)
-    by_mail = models.BooleanField()
+    mail = models.CharField(max_length=10, choices=Mail.choices, default=Mail.NEVER)
 
     class Meta(Record.Meta):
         constraints = [
@@ -53,7 +65,24 @@ class NotificationChoice(Record):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.level} {'by mail' if self.by_mail else 'on screen'}"
+        return f"{self.user}: {self.level} {self.mail}"
+
+
+class Digest(Record):
+    """The one mail a day that told a person of unread messages."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="digests"
+    )
+    day = models.DateField()
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["user", "day"], name="one_digest_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.day}"
 
 
 class OutboxMail(Record):
@@ -72,6 +101,10 @@ class OutboxMail(Record):
     next_attempt_at = models.DateTimeField(default=timezone.now)
     last_error = models.TextField(blank=True)
     sent_at = models.DateTimeField(null=True)
+
+    access = AccessPolicy(
+        view=("notifications.see_outbox",), scopes={"notifications.see_outbox": Anywhere()}
+    )
 
     class Meta(Record.Meta):
         indexes = [models.Index(fields=["state", "next_attempt_at"])]

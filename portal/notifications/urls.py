@@ -15,5 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("tasks/", views.tasks, name="tasks"),
     path("tasks/list/", views.task_list, name="task_list"),
     path("tasks/count/", views.task_count, name="task_count"),
+    path("outbox/", views.outbox, name="outbox"),
     path("outbox/<int:pk>/retry/", views.retry_mail, name="retry_mail"),
+    path("outbox/<int:pk>/give-up/", views.give_up_mail, name="give_up_mail"),
 ]

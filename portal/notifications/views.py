@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.access.acts import ask
+from portal.access.decision import require, visible
+from portal.access.forms import ReasonForm
+from portal.notifications import outbox as mailbox
 from portal.notifications import services
-from portal.notifications.models import Notification
+from portal.notifications.models import Notification, NotificationChoice, OutboxMail
 from portal.notifications.my_tasks import tasks_for
+from portal.notifications.outbox import MAX_ATTEMPTS
+from portal.notifications.outbox import SEE as SEE_OUTBOX
 
 PAGE_LENGTH = 25
 
@@ -78,32 +89,78 @@ def mark_all_read(request: HttpRequest) -> HttpResponse:
 
 
 class ChoiceForm(forms.Form):
-    levels = forms.MultipleChoiceField(
-        label=gettext_lazy("Mail me about"),
-        help_text=gettext_lazy(
-            "A mail holds only a link. On the screen every message is shown anyway."
-        ),
-        choices=Notification.Level.choices,
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-    )
+    """A field for each level of message."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for level, label in Notification.Level.choices:
+            self.fields[level] = forms.ChoiceField(
+                label=capfirst(label),
+                choices=NotificationChoice.Mail.choices,
+                widget=forms.RadioSelect,
+            )
 
 
 def choices(request: HttpRequest) -> HttpResponse:
-    """Which messages one also wants by mail."""
-    chosen = [level for level, by_mail in services.choices_of(request.user).items() if by_mail]
+    """Which messages one also wants by mail, and how."""
     sent = request.POST if request.method == "POST" else None
-    form = ChoiceForm(sent, initial={"levels": chosen})
+    form = ChoiceForm(sent, initial=services.choices_of(request.user))
     if form.is_valid():
-        services.choose_mail(actor=request.user, levels=form.cleaned_data["levels"])
+        services.choose_mail(actor=request.user, choices=form.cleaned_data)
         messages.success(request, _("Your choice is saved."))
         return redirect("notifications:choices")
-    status = 422 if form.is_bound else 200
-    return render(request, "notifications/choices.html", {"form": form}, status=status)
+    context = {"form": form, "digest_at": settings.PORTAL_DIGEST_AT}
+    return render(
+        request, "notifications/choices.html", context, status=422 if form.is_bound else 200
+    )
+
+
+# --- the operators' outbox -----------------------------------------------------------------------
+
+
+class OutboxFilter(forms.Form):
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        required=False,
+        choices=[("", gettext_lazy("All")), *OutboxMail.State.choices],
+    )
+
+
+@require_safe
+def outbox(request: HttpRequest) -> HttpResponse:
+    """Every mail and what became of it; what was given up stands on top."""
+    require(request.user, SEE_OUTBOX)
+    form = OutboxFilter(request.GET)
+    state = form.cleaned_data["state"] if form.is_valid() else ""
+    mails = visible(request.user, OutboxMail.objects.all())
+    if state:
+        mails = mails.filter(state=state)
+    mails = mails.order_by(Case(When(state=OutboxMail.State.GIVEN_UP, then=0), default=1), "-pk")
+    context = {
+        "form": form,
+        "filtered": bool(state),
+        "page": Paginator(mails, PAGE_LENGTH).get_page(request.GET.get("page")),
+        "most": MAX_ATTEMPTS,
+    }
+    return render(request, "notifications/outbox.html", context)
 
 
 @require_POST
 def retry_mail(request: HttpRequest, pk: int) -> HttpResponse:
-    services.retry_mail(actor=request.user, mail_id=pk)
+    mailbox.retry_mail(actor=request.user, mail_id=pk)
     messages.success(request, _("The mail is tried again."))
-    return redirect("operations:status")
+    return redirect("notifications:outbox")
+
+
+def give_up_mail(request: HttpRequest, pk: int) -> HttpResponse:
+    require(request.user, SEE_OUTBOX)
+    mail = get_object_or_404(visible(request.user, OutboxMail.objects.all()), pk=pk)
+    return ask(
+        request,
+        ReasonForm(request.POST or None),
+        partial(mailbox.give_up_mail, actor=request.user, mail_id=mail.pk),
+        title=_("Give up the mail to %(address)s") % {"address": mail.to},
+        words=_("“%(subject)s” is not tried any more.") % {"subject": mail.subject},
+        back=reverse("notifications:outbox"),
+        danger=True,
+    )

@@ -1,4 +1,8 @@
-"""Form fields for what people type: amounts with comma or point, times of the clock."""
+"""Form fields for what people type, in whatever language they read the portal (PT-046).
+
+Amounts with comma or point, times of a 24-hour clock, days by the browser's own picker. Every form
+with a number, a time or a day uses these.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +55,15 @@ def parse_clock(text: str) -> time:
     raise ValidationError(
         _("“%(text)s” is not a time; write it like 09:30."), "invalid", {"text": text}
     )
+
+
+class DateInput(forms.DateInput):
+    """The browser's own date picker: it shows the day as the person's language has it."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
 
 
 class AmountField(forms.CharField):

@@ -10,12 +10,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
-from portal.notifications import services, tasks
+from portal.notifications import outbox, tasks
 from portal.notifications.models import OutboxMail
-from portal.notifications.services import (
+from portal.notifications.outbox import (
     FIRST_DELAY,
     MAX_ATTEMPTS,
     check_outbox,
+    give_up_mail,
     queue_mail,
     retry_mail,
     send_due_mail,
@@ -113,11 +114,35 @@ def test_a_mail_that_never_goes_is_given_up_visibly_and_can_be_tried_again(
     assert refused.value.code == "not_given_up"
 
 
-def test_only_who_may_see_the_outbox_retries() -> None:
+@pytest.mark.requirement("PT-048")
+def test_operators_see_every_mail_and_give_one_up_with_a_reason() -> None:
+    operator = make_user("Operator")
+    give(operator, "operations.operator", make_unit("region"))
+    client = Client()
+    client.force_login(operator, backend="portal.accounts.backends.RegionalIdBackend")
+    assert "No mail" in client.get("/notifications/outbox/").content.decode()
+    mail = queue_mail("nowhere@hospital.invalid", "Subject", "Text")
+    assert "nowhere@hospital.invalid" in client.get("/notifications/outbox/").content.decode()
+    sent = client.get("/notifications/outbox/", {"state": "sent"}).content.decode()
+    assert "nowhere@hospital.invalid" not in sent
+    url = f"/notifications/outbox/{mail.pk}/give-up/"
+    assert client.post(url, {"reason": ""}).status_code == 422
+    assert client.post(url, {"reason": "the address is wrong"}).status_code == 302
+    mail.refresh_from_db()
+    assert mail.state == State.GIVEN_UP
+    entry = AuditEntry.objects.get(action="notifications.mail_given_up")
+    assert (entry.actor_name, entry.reason) == ("Operator", "the address is wrong")
+    with pytest.raises(Refused):
+        give_up_mail(actor=operator, mail_id=mail.pk, reason="again")
+
+
+def test_only_who_may_see_the_outbox_sees_it_and_retries() -> None:
     mail = queue_mail("ward@hospital.invalid", "Subject", "Text")
     client = Client()
     client.force_login(make_user("Nobody"), backend="portal.accounts.backends.RegionalIdBackend")
-    assert client.post(f"/notifications/outbox/{mail.pk}/retry/").status_code == 403
+    assert client.get("/notifications/outbox/").status_code == 403
+    for act in ("retry", "give-up"):
+        assert client.post(f"/notifications/outbox/{mail.pk}/{act}/").status_code == 403
 
 
 @pytest.mark.requirement("PT-048")
@@ -137,4 +162,4 @@ def test_mail_that_waits_for_over_an_hour_is_a_fault() -> None:
     mail.created_at = timezone.now() - timedelta(hours=2)
     mail.save()
     with pytest.raises(RuntimeError, match="1 waiting"):
-        services.check_outbox()
+        outbox.check_outbox()

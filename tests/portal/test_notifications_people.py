@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from portal.accounts.models import User
 from portal.notifications import my_tasks
+from portal.notifications.digest import send_digests
 from portal.notifications.models import Notification, NotificationChoice, OutboxMail
 from portal.notifications.my_tasks import MyTask, task_count, tasks_for
 from portal.notifications.services import (
@@ -203,29 +204,70 @@ def test_alarms_are_mailed_unless_chosen_otherwise_and_the_mail_holds_only_a_lin
 
 
 @pytest.mark.requirement("PT-048")
-def test_a_person_chooses_which_messages_come_by_mail(
+def test_a_person_chooses_which_messages_come_by_mail_and_how(
     person: User, client_of_person: Client
 ) -> None:
     page = client_of_person.get("/notifications/choices/").content.decode()
-    assert page.count("checked") == 1
-    client_of_person.post("/notifications/choices/", {"levels": ["info", "warning"]})
-    assert choices_of(person) == {"info": True, "warning": True, "alarm": False}
+    assert page.count("checked") == 3
+    chosen = {"info": "at_once", "warning": "never", "alarm": "daily"}
+    client_of_person.post("/notifications/choices/", chosen)
+    assert choices_of(person) == chosen
     notify(person, "alarm", level=Notification.Level.ALARM)
+    notify(person, "warning", level=Notification.Level.WARNING)
     assert not OutboxMail.objects.exists()
     notify(person, "news")
     assert OutboxMail.objects.count() == 1
-    choose_mail(actor=person, levels=["info", "warning"])
+    choose_mail(actor=person, choices={"warning": "never"})
     assert {row.version for row in NotificationChoice.objects.filter(user=person)} == {1}
-    client_of_person.post("/notifications/choices/", {})
-    assert set(choices_of(person).values()) == {False}
 
 
 def test_an_unknown_kind_of_message_cannot_be_chosen(
     person: User, client_of_person: Client
 ) -> None:
-    assert client_of_person.post("/notifications/choices/", {"levels": ["x"]}).status_code == 422
-    with pytest.raises(Refused):
-        choose_mail(actor=person, levels=["x"])
+    sent = {"info": "pigeon", "warning": "never", "alarm": "never"}
+    assert client_of_person.post("/notifications/choices/", sent).status_code == 422
+    for choices in ({"x": "never"}, {"info": "pigeon"}):
+        with pytest.raises(Refused):
+            choose_mail(actor=person, choices=choices)
+
+
+# --- one mail a day --------------------------------------------------------------------------
+
+MORNING = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)  # 07:30 in Copenhagen
+
+
+@pytest.mark.requirement("PT-048")
+def test_one_mail_a_day_tells_how_much_is_unread_and_nothing_of_it(person: User) -> None:
+    choose_mail(actor=person, choices={"info": "daily"})
+    for text in ("Jens Hansen 010190-1234 waits", "more", "read already"):
+        notify(person, text, level=Notification.Level.INFO)
+    mark_read(actor=person, notification_id=Notification.objects.latest("pk").pk)
+    notify(make_user("Other"), "not chosen daily")
+    assert send_digests(MORNING - timedelta(hours=1)) == 0  # it is not time yet
+    assert send_digests(MORNING) == 1
+    mail = OutboxMail.objects.get()
+    assert (mail.to, mail.subject) == (person.email, "2 messages for you in Hospital Portal")
+    assert "Hansen" not in mail.text
+    assert send_digests(MORNING + timedelta(hours=2)) == 0  # one a day
+    assert send_digests(MORNING + timedelta(days=1)) == 0  # told already
+
+
+@pytest.mark.requirement("PT-048")
+def test_a_digest_is_in_the_person_s_language(person: User) -> None:
+    User.all_objects.filter(pk=person.pk).update(language="da")
+    notify(person, "warning", level=Notification.Level.WARNING)
+    assert send_digests(MORNING) == 1
+    assert "besked" in OutboxMail.objects.get().subject
+
+
+def test_digests_of_many_people_are_found_with_a_fixed_number_of_queries(
+    django_assert_num_queries: Any,
+) -> None:
+    people = [make_user(f"Person {number}", email="") for number in range(12)]
+    for person in people:
+        notify(person, "warning", level=Notification.Level.WARNING)
+    with django_assert_num_queries(4):
+        assert send_digests(MORNING) == 0  # nobody has an address
 
 
 def test_who_has_no_mail_address_gets_no_mail() -> None:

@@ -10,13 +10,13 @@ from django.urls import reverse
 from django.utils import translation
 from guardian.shortcuts import assign_perm
 from tracershop.forms.calculator import Calculator
-from tracershop.forms.fields import parse_amount, parse_clock
 from tracershop.models import (
     Order,
 )
 from tracershop.selectors.shop import slot_on
 
 from portal.audit.models import AuditEntry
+from portal.records.fields import parse_amount, parse_clock
 from tests.support.accounts import sign_in
 from tests.support.factories import make_user
 from tests.tracershop.factories import (

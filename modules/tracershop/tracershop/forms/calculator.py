@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from tracershop.forms.fields import parse_amount, parse_clock
+from portal.records.fields import parse_amount, parse_clock
 from tracershop.rules.calculator import CalculatorError, InjectionRow, activity_needed
 from tracershop.rules.moments import local_moment
 from tracershop.selectors.schedule import SlotOnDay, site_zone

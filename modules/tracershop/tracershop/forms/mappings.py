@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from tracershop.forms.fields import AmountField
+from portal.records.fields import AmountField
+from portal.records.merging import Mergeable
 
 
 class PersonChoice(forms.ModelChoiceField):
@@ -33,7 +34,7 @@ class RoomForm(forms.Form):
         self.fields["endpoint"].queryset = endpoints  # type: ignore[attr-defined]
 
 
-class ProcedureForm(forms.Form):
+class ProcedureForm(Mergeable):
     """For one endpoint, whose catalogue gives the tracers."""
 
     procedure_code = forms.CharField(
@@ -52,7 +53,6 @@ class ProcedureForm(forms.Form):
         help_text=_("Negative when the injection comes before the booked time."),
         widget=forms.TextInput(attrs={"inputmode": "text", "autocomplete": "off"}),
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, tracers: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -7,16 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.records.fields import DateInput
 from tracershop.models import Order
-
-
-class DayInput(forms.DateInput):
-    """The browser's own date field; it wants ISO dates."""
-
-    input_type = "date"
-
-    def __init__(self, attrs: Any = None) -> None:
-        super().__init__(attrs, format="%Y-%m-%d")
 
 
 class OrderFilterForm(forms.Form):
@@ -25,12 +17,12 @@ class OrderFilterForm(forms.Form):
     first = forms.DateField(
         label=_("From"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput,
     )
     last = forms.DateField(
-        label=_("To"),
+        label=_("Until and including"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput,
     )
     customer = forms.ModelChoiceField(
         label=_("Customer"), queryset=None, required=False, empty_label=_("All")

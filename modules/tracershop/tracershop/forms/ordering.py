@@ -7,12 +7,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.records.fields import AmountField, ClockField
+from portal.records.merging import Mergeable
 from tracershop.forms.calculator import Calculator
-from tracershop.forms.fields import AmountField, ClockField
 from tracershop.models import CatalogueEntry, Order
 
 
-class OrderForm(forms.Form):
+class OrderForm(Mergeable):
     """What every kind of order says: what for, a comment, and why late where production orders."""
 
     intended_use = forms.ChoiceField(
@@ -36,7 +37,6 @@ class OrderForm(forms.Form):
             "Needed once the deadline has passed. The customer and the audit trail see it."
         ),
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, on_behalf: bool, editing: bool = False, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from portal.access.decision import require
 from portal.access.selectors import people_with
+from portal.records.fields import DateInput
 from tracershop.models import Certification, Tracer
 from tracershop.models.reach import CERTIFY, RELEASE
 from tracershop.services.certifications import certify, revoke_certification
@@ -27,11 +28,11 @@ class CertificationForm(forms.Form):
     tracer = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Tracer"))
     valid_from = forms.DateField(
         label=gettext_lazy("From"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput,
     )
     expires_on = forms.DateField(
         label=gettext_lazy("Until"),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        widget=DateInput,
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"), max_length=300, help_text=gettext_lazy("E.g. the training.")
