@@ -11,6 +11,9 @@ from portal.access.policies import ByUnit
 from portal.organisation.models import Membership
 
 MANAGE = "accounts.manage_external"
+OWN = "accounts.own_requests"
+PEOPLE = "accounts.manage_people"
+SESSIONS = "accounts.manage_sessions"
 _UNIT = ByUnit("unit")
 
 

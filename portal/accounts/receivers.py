@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from portal.accounts.rules import SessionEnd
+from portal.accounts.services.emergency import tell_of_emergency_login
 from portal.accounts.services.sessions import client_address, end_session_of, start_session
 from portal.audit.services import Access, log_access
 from portal.records.context import acting
@@ -33,6 +34,8 @@ def _logged_in(request: HttpRequest, user: Any, **_: Any) -> None:
         request.user = AnonymousUser()
         raise PermissionDenied("second factor")
     start_session(request, user)
+    if user.emergency:
+        tell_of_emergency_login(user)
 
 
 def _logged_out(request: HttpRequest, user: Any, **_: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from treebeard.mp_tree import MP_Node, MP_NodeManager, MP_NodeQuerySet
 
@@ -49,9 +50,26 @@ class Unit(BareRecord, MP_Node):
     name = models.CharField(_("name"), max_length=200)
     code = models.SlugField(_("code"), max_length=60, unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
+    # the path says the same, but a path is given to another unit once its own has moved away
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("belongs to"),
+    )
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("merged into"),
+    )
 
-    # path and counts are treebeard's own book-keeping; the parent's code says the same for people
+    # counts are treebeard's own book-keeping
     history = AppendOnlyHistory(excluded_fields=["numchild"])
 
     objects = UnitManager()
@@ -66,6 +84,18 @@ class Unit(BareRecord, MP_Node):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **options: Any) -> None:
+        if self._state.adding and self.parent_id is None and self.depth > 1:
+            self.parent = Unit.all_objects.get(path=self.path[: -self.steplen])
+        super().save(*args, **options)
+
+    def get_absolute_url(self) -> str:
+        return reverse("organisation:unit", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.closed_on is None and self.deleted_at is None
+
     def covers(self, other: Unit) -> bool:
         """Whether ``other`` is this unit or lies below it."""
         return other.path.startswith(self.path)
@@ -75,14 +105,21 @@ class Membership(Record):
     """A person belongs to a unit, from a day, perhaps until a day."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="memberships",
+        verbose_name=_("person"),
     )
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="memberships")
+    unit = models.ForeignKey(
+        Unit, on_delete=models.PROTECT, related_name="memberships", verbose_name=_("unit")
+    )
     title = models.CharField(_("title"), max_length=100, blank=True)
     starts_on = models.DateField(_("from"), null=True, blank=True)
     ends_on = models.DateField(_("until"), null=True, blank=True)
 
     class Meta(Record.Meta):
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "unit"],

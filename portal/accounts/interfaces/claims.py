@@ -1,4 +1,4 @@
-"""What an OpenID Connect provider says of a person, as typed values; anything else is refused."""
+"""What the login service says of a person, as typed values; anything else is refused."""
 
 from __future__ import annotations
 
@@ -61,21 +61,33 @@ def read_claims(
     if userinfo.get("sub") != payload.get("sub"):
         raise ClaimsError("token", "userinfo is about another subject than the token")
     claims = {**userinfo, **payload}
+    names = {
+        "subject": "sub",
+        "regional_id": regional_id_claim,
+        "name": "name",
+        "email": "email",
+        "groups": groups_claim,
+    }
+    return staff_claims({field: claims.get(claim) for field, claim in names.items()})
+
+
+def staff_claims(claims: Mapping[str, Any]) -> StaffClaims:
+    """A person out of untyped values under our own names. Raises ClaimsError."""
     return StaffClaims(
-        subject=_text(claims, "sub", "subject"),
-        regional_id=_text(claims, regional_id_claim, "regional_id"),
-        name=_text(claims, "name", "name"),
-        email=_text(claims, "email", "email") if claims.get("email") else "",
-        groups=_groups(claims.get(groups_claim)),
+        subject=_text(claims, "subject"),
+        regional_id=_text(claims, "regional_id"),
+        name=_text(claims, "name"),
+        email=_text(claims, "email") if claims.get("email") else "",
+        groups=_groups(claims.get("groups")),
     )
 
 
-def _text(claims: Mapping[str, Any], claim: str, field: str) -> str:
-    value = claims.get(claim)
+def _text(claims: Mapping[str, Any], field: str) -> str:
+    value = claims.get(field)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ClaimsError("claims", f"claim {claim!r} is missing")
+        raise ClaimsError("claims", f"{field} is missing")
     if len(value.strip()) > LONGEST[field]:
-        raise ClaimsError("claims", f"claim {claim!r} is too long")
+        raise ClaimsError("claims", f"{field} is too long")
     return value.strip()
 
 

@@ -23,17 +23,15 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from portal.access.decision import require, visible
 from portal.accounts.models import User
 from portal.accounts.reach import MANAGE
-from portal.accounts.rules import RESET_PAUSE, NotAdmitted, SessionEnd, why_not_admitted
+from portal.accounts.rules import RESET_PAUSE, SessionEnd, why_not_admitted
 from portal.accounts.services.sessions import end_sessions_of
 from portal.audit.services import record
 from portal.notifications.models import OutboxMail
-from portal.notifications.services import queue_mail
+from portal.notifications.outbox import queue_mail
 from portal.organisation.models import Membership, Unit
 from portal.records.context import ServiceActor, acting
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
-
-KEEPER = ServiceActor("account keeper")
 
 
 @writes
@@ -47,13 +45,30 @@ def create_external_account(
     ``past``.
     """
     require(actor, MANAGE)
-    _demand(reason)
+    if settings.PORTAL_ACCOUNTS_BY_REQUEST and not isinstance(actor, ServiceActor):
+        raise Refused(_("Accounts are made by an approved request here."), code="by_request")
+    demand_reason(reason)
+    account = make_account(
+        email=email, name=name, expires_on=expires_on, managed_by=_person_of(actor)
+    )
+    Membership.objects.create(user=account, unit=unit)
+    require(actor, MANAGE, account)
+    record("accounts.external_created", account, data={"unit": unit.code, "expires_on": expires_on})
+    send_link(account)
+    return account
+
+
+def make_account(*, email: str, name: str, expires_on: date | None, **values: Any) -> User:
+    """A local account without a password, within the caller's transaction.
+
+    Raises Refused with code ``mail``, ``taken`` or ``past``.
+    """
     email = email.strip().lower()
     try:
         validate_email(email)
     except ValidationError:
         raise Refused(_("This is no mail address."), code="mail") from None
-    _check_end(expires_on)
+    check_end(expires_on)
     if User.all_objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).exists():
         raise Refused(_("Somebody has an account with this mail address already."), code="taken")
     account = User(
@@ -62,48 +77,42 @@ def create_external_account(
         email=email,
         name=name.strip(),
         expires_on=expires_on,
-        managed_by=None if isinstance(actor, ServiceActor) else actor,
+        **values,
     )
     account.set_unusable_password()
     account.save()
-    Membership.objects.create(user=account, unit=unit)
-    require(actor, MANAGE, account)
-    record("accounts.external_created", account, data={"unit": unit.code, "expires_on": expires_on})
-    _send_link(account)
     return account
+
+
+def _person_of(actor: Any) -> User | None:
+    return None if isinstance(actor, ServiceActor) else actor
 
 
 @writes
 def suspend_account(*, actor: Any, user_id: int, reason: str) -> User:
     """Close an account for the time being; whoever is logged in with it is logged out."""
-    _demand(reason)
+    demand_reason(reason)
     account = _managed(actor, user_id)
     if account.suspended_at is not None:
         raise Refused(_("The account is suspended already."), code="suspended")
-    _suspend(account, {})
+    suspend(account, {})
     return account
 
 
 @writes
 def reactivate_account(*, actor: Any, user_id: int, reason: str) -> User:
-    _demand(reason)
+    demand_reason(reason)
     account = _managed(actor, user_id)
-    if account.suspended_at is None:
-        raise Refused(_("The account is not suspended."), code="not_suspended")
-    _check_end(account.expires_on)
-    account.suspended_at = None
-    account.is_active = True
-    account.save()
-    record("accounts.external_reactivated", account)
+    reactivate(account)
     return account
 
 
 @writes
 def extend_account(*, actor: Any, user_id: int, expires_on: date, reason: str) -> User:
     """Set another last day; a suspended account stays suspended."""
-    _demand(reason)
+    demand_reason(reason)
     account = _managed(actor, user_id)
-    _check_end(expires_on)
+    check_end(expires_on)
     before = account.expires_on
     account.expires_on = expires_on
     account.save()
@@ -117,14 +126,14 @@ def reset_second_factor(*, actor: Any, user_id: int, reason: str) -> User:
 
     The password goes too, else whoever knows it could enrol a device of their own.
     """
-    _demand(reason)
+    demand_reason(reason)
     account = _managed(actor, user_id)
     TOTPDevice.objects.filter(user=account).delete()
     account.set_unusable_password()
     account.save()
     end_sessions_of(account, SessionEnd.SECOND_FACTOR)
     record("accounts.second_factor_reset", account)
-    _send_link(account)
+    send_link(account)
     return account
 
 
@@ -139,7 +148,7 @@ def request_password_reset(*, email: str) -> None:
         return
     with acting(actor=ServiceActor("password reset", on_behalf_of=account)):
         record("accounts.reset_requested", account)
-        _send_link(account)
+        send_link(account)
 
 
 @writes
@@ -161,27 +170,6 @@ def set_password(*, actor: User, password: str) -> None:
     record("accounts.password_set", account)
 
 
-def suspend_inactive_accounts() -> int:
-    """Suspend external accounts that expired, or that nobody used or changed for the set time."""
-    today = timezone.localdate()
-    limit = timezone.now() - settings.PORTAL_SUSPEND_AFTER
-    count = 0
-    due = User.objects.filter(
-        Q(expires_on__lt=today)
-        | (Q(last_seen_at__lt=limit) | Q(last_seen_at__isnull=True)) & Q(changed_at__lt=limit),
-        kind=User.Kind.EXTERNAL,
-        suspended_at__isnull=True,
-    )
-    for pk in list(due.values_list("pk", flat=True)):
-        with transaction.atomic(), acting(actor=KEEPER):
-            account = locked(due, pk)
-            expired = why_not_admitted(account, today) is NotAdmitted.EXPIRED
-            with acting(reason="expired" if expired else "not used"):
-                _suspend(account, {"last_seen_at": account.last_seen_at})
-        count += 1
-    return count
-
-
 def _managed(actor: Any, user_id: int) -> User:
     """The external account, locked, if it is in the actor's reach; nobody manages their own."""
     require(actor, MANAGE)
@@ -189,29 +177,46 @@ def _managed(actor: Any, user_id: int) -> User:
     account = locked(visible(actor, accounts, MANAGE), user_id)
     if account == actor:
         raise Refused(_("Nobody manages their own account."), code="own_account")
+    if account.awaits_approval:
+        raise Refused(_("The account waits for its owner's approval."), code="awaits_approval")
     return account
 
 
-def _suspend(account: User, data: dict[str, Any]) -> None:
+def suspend(account: User, data: dict[str, Any]) -> None:
+    """Close a locked account and end its sessions, within the caller's transaction."""
     account.suspended_at = timezone.now()
     account.is_active = False  # so that can() and visible() deny at once
     account.save()
     end_sessions_of(account, SessionEnd.CLOSED)
-    record("accounts.external_suspended", account, data=data)
+    record(f"accounts.{account.kind}_suspended", account, data=data)
 
 
-def _demand(reason: str) -> None:
+def reactivate(account: User) -> None:
+    """Open a locked account that was suspended, within the caller's transaction."""
+    if account.suspended_at is None:
+        raise Refused(_("The account is not suspended."), code="not_suspended")
+    if account.is_external:
+        check_end(account.expires_on)
+    account.suspended_at = None
+    account.is_active = True
+    account.save()
+    record(f"accounts.{account.kind}_reactivated", account)
+
+
+def demand_reason(reason: str) -> None:
+    """Raise Refused(code="reason") where none is given."""
     if not reason.strip():
         raise Refused(_("Say why: it goes into the audit trail."), code="reason")
 
 
-def _check_end(expires_on: date | None) -> None:
+def check_end(expires_on: date | None) -> None:
+    """Raise Refused(code="past") where an account would end before it begins."""
     if expires_on is None or expires_on < timezone.localdate():
         raise Refused(_("The last day is over; give a later one."), code="past")
 
 
-def _send_link(account: User) -> None:
-    """A mail with nothing personal in it, only the link."""
+def one_time_link(account: User) -> str:
+    """Address at which the person chooses a password, once, within PASSWORD_RESET_TIMEOUT."""
     path = reverse(
         "accounts:set_password",
         kwargs={
@@ -219,6 +224,11 @@ def _send_link(account: User) -> None:
             "token": default_token_generator.make_token(account),
         },
     )
+    return settings.PORTAL_BASE_URL.rstrip("/") + path
+
+
+def send_link(account: User) -> None:
+    """A mail with nothing personal in it, only the link."""
     with translation.override(account.language or settings.LANGUAGE_CODE):
         subject = gettext("Your access to %(portal)s") % {"portal": settings.PORTAL_NAME}
         text = gettext(
@@ -227,6 +237,6 @@ def _send_link(account: User) -> None:
         ) % {
             "portal": settings.PORTAL_NAME,
             "days": settings.PASSWORD_RESET_TIMEOUT // 86400,
-            "link": settings.PORTAL_BASE_URL.rstrip("/") + path,
+            "link": one_time_link(account),
         }
     queue_mail(account.email, subject, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -18,8 +19,8 @@ from portal.access.decision import can, require
 from portal.access.forms import ReasonForm
 from portal.accounts import forms
 from portal.accounts.models import User
-from portal.accounts.reach import MANAGE
-from portal.accounts.selectors import account_events, external_accounts, manageable_units
+from portal.accounts.reach import MANAGE, SESSIONS
+from portal.accounts.selectors import events_of, external_accounts, manageable_units
 from portal.accounts.services import external as services
 from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
@@ -35,6 +36,7 @@ def accounts(request: HttpRequest) -> HttpResponse:
         "search": search,
         "state": state,
         "today": timezone.localdate(),
+        "by_request": settings.PORTAL_ACCOUNTS_BY_REQUEST,
     }
     return render(request, "accounts/external.html", context)
 
@@ -47,8 +49,9 @@ def account(request: HttpRequest, pk: int) -> HttpResponse:
     log_access(Access.OPEN, found)
     context = {
         "account": found,
-        "events": account_events(found),
+        "events": events_of(found),
         "today": timezone.localdate(),
+        "may_see_sessions": can(request.user, SESSIONS),
         "may_grant": can(request.user, "access.grant_role")
         or can(request.user, "access.administer"),
     }

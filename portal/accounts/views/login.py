@@ -30,7 +30,10 @@ from portal.accounts.services.sessions import ENDED_BECAUSE
 ENDED = {
     SessionEnd.IDLE: _("You were logged out because the portal was not used for a while."),
     SessionEnd.ABSOLUTE: _("You were logged out: a log-in lasts a working day at most."),
-    SessionEnd.ENDED: _("This log-in was ended from another device, or is not known any more."),
+    SessionEnd.ENDED: _(
+        "This log-in was ended from another device, by an administrator or by the login service, or"
+        " is not known any more."
+    ),
     SessionEnd.CLOSED: _("You were logged out because your account is closed."),
     SessionEnd.SECOND_FACTOR: _("Log in with your second factor, please."),
 }
@@ -39,6 +42,9 @@ REFUSALS = {
     "denied": _("The login service did not log you in, or you cancelled there."),
     "provider": _("The login service does not answer. It may be down; try again in some minutes."),
     "token": _("The login service sent an answer that the portal cannot trust."),
+    "time": _(
+        "The login service's answer is over already, or not valid yet: one of the clocks is wrong."
+    ),
     "claims": _(
         "The login service did not say who you are: your number, regional ID or name is missing."
     ),
@@ -48,6 +54,8 @@ REFUSALS = {
     NotAdmitted.EXPIRED: _("Your account has expired. Whoever manages it can extend it."),
 }
 REFUSED_BECAUSE = "login_refused_because"
+STAFF_LOGIN = {"oidc": "accounts:regional_id", "cas": "accounts:cas"}
+_TRY_AGAIN = (None, "state", "denied", "provider", "token", "time")
 
 
 def next_address(request: HttpRequest) -> str:
@@ -83,7 +91,8 @@ def log_in(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "next_url": next_url,
-        "regional_id_url": f"{reverse('accounts:regional_id')}?{query}",
+        "staff_url": f"{reverse(STAFF_LOGIN[settings.PORTAL_LOGIN])}?{query}",
+        "by_cas": settings.PORTAL_LOGIN == "cas",
         "ended": ENDED.get(request.session.pop(ENDED_BECAUSE, None)),
     }
     return render(request, "accounts/login.html", context, status=422 if form.errors else 200)
@@ -154,6 +163,6 @@ def refused(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "accounts/refused.html",
-        {"message": message, "try_again": why in (None, "state", "denied", "provider", "token")},
+        {"message": message, "try_again": why in _TRY_AGAIN, "service_down": why == "provider"},
         status=403,
     )
