@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -23,8 +23,11 @@ def ask(
     words: str,
     back: str,
     danger: bool = False,
+    lines: Sequence[str] = (),
 ) -> HttpResponse:
     """Show ``form`` under what will happen to what; when it is sent, ``act(**fields)``.
+
+    ``lines`` say it point by point, where ``words`` alone would be long.
 
     ``back`` is where it came from and goes to. What the act refuses stands on the form.
     """
@@ -33,10 +36,11 @@ def ask(
         try:
             act(**form.cleaned_data)
         except Refused as error:
-            form.add_error(None, str(error))
+            form.add_error(None, [str(error), *map(str, error.details)])
         else:
             messages.success(request, _("Done: %(title)s") % {"title": title})
             return redirect(back)
     template = "access/act_dialog.html" if request.htmx else "access/act.html"  # type: ignore[attr-defined]
     context = {"form": form, "title": title, "words": words, "back": back, "danger": danger}
+    context["lines"] = lines
     return render(request, template, context, status=422 if form.errors else 200)

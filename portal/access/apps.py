@@ -18,7 +18,22 @@ class Access(PortalModule):
             _("Administer access"),
             _("Compose roles, map directory groups, grant roles that one does not hold"),
         ),
-        Privilege("access.explain", _("See why a person may see something")),
+        Privilege(
+            "access.explain",
+            _("See why a person may see something"),
+            _("About what belongs to one's own units"),
+        ),
+        Privilege(
+            "access.review_access",
+            _("Review access"),
+            _("Once a year confirm or revoke what is held at or below one's own unit"),
+        ),
+        Privilege(
+            "access.act_as",
+            _("Act in another role, for support"),
+            _("Hold another role for an hour; every act shows both identities"),
+            house_wide=True,
+        ),
     )
     roles = (
         Role(
@@ -28,9 +43,27 @@ class Access(PortalModule):
                 "access.grant_role",
                 "access.administer",
                 "access.explain",
+                "access.review_access",
                 "organisation.change_units",
                 "audit.browse_logs",
                 "audit.export_logs",
+            ),
+            significant=True,
+        ),
+        Role(
+            "site_administrator",
+            _("Site administrator"),
+            ("access.act_as", "access.explain"),
+            significant=True,
+        ),
+        Role(
+            "unit_administrator",
+            _("Administrator of access at a unit"),
+            (
+                "access.grant_role",
+                "access.administer",
+                "access.explain",
+                "access.review_access",
             ),
             significant=True,
         ),
@@ -43,6 +76,7 @@ class Access(PortalModule):
             ("access.grant_role", "access.administer"),
         ),
         NavigationItem(_("Why may X see Y?"), "access:explain", "eye", ("access.explain",)),
+        NavigationItem(_("Act in another role"), "access:act_as", "user", ("access.act_as",)),
     )
     urls = "portal.access.urls"
 

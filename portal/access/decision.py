@@ -15,7 +15,7 @@ from django.db.models import BooleanField, Case, F, Model, Q, QuerySet, Value, W
 from django.utils import timezone
 
 from portal.access.models import NamedPeople, Profile, Role, RoleGrant
-from portal.access.standing import Standing, standing_of
+from portal.access.standing import ACT_AS, NEVER_ACTED, Standing, standing_of
 from portal.organisation.models import Unit
 from portal.records.context import ServiceActor
 
@@ -83,10 +83,11 @@ def _load(user: Any) -> list[Holding]:
         return []
     standing = standing_of(user)
     if standing is not None and standing.role_id is not None:
-        return _other_role(standing)
+        return _other_role(user, standing)
     grants = (
         RoleGrant.objects.in_force(timezone.localdate())
-        .filter(unit__deleted_at__isnull=True)
+        # whatever comes to be granted at a unit while it is being closed
+        .filter(unit__deleted_at__isnull=True, unit__closed_on__isnull=True)
         .values_list("pk", *_COLUMNS, "below", "data_scope")
     )
     own = grants.filter(
@@ -110,11 +111,16 @@ def _profile(user: Any, standing: Standing | None) -> QuerySet[Profile]:
     return profiles.order_by(F("last_used_at").desc(nulls_last=True), "pk")[:1]
 
 
-def _other_role(standing: Standing) -> list[Holding]:
-    """Acting in another role, a person holds that alone."""
+def _other_role(user: Any, standing: Standing) -> list[Holding]:
+    """Acting in another role, a person holds that alone; nothing, when they may not (any more)."""
     role = Role.objects.filter(pk=standing.role_id).first()
-    unit = Unit.objects.filter(pk=standing.unit_id).first()
-    if role is None or unit is None:
+    unit = Unit.objects.open().filter(pk=standing.unit_id).first()
+    if role is None or unit is None or NEVER_ACTED & set(role.privileges):
+        return []
+    at_or_above = [unit.path[:end] for end in range(unit.steplen, len(unit.path) + 1, unit.steplen)]
+    own = RoleGrant.objects.in_force(timezone.localdate()).of_person(user)
+    may = own.filter(role__privileges__contains=[ACT_AS], unit__path__in=at_or_above, below=True)
+    if not may.exists():
         return []
     held = (role.name, role.module, role.privileges, unit.path, unit.name)
     return [_holding(0, *held, True, RoleGrant.DataScope.UNIT)]

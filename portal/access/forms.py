@@ -12,16 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.models import Role
 from portal.organisation.models import Unit
+from portal.records.merging import Mergeable
 from portal.registry import registry
-
-
-class DateInput(forms.DateInput):
-    """The browser's own date picker."""
-
-    input_type = "date"
-
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        super().__init__(attrs, format="%Y-%m-%d")
 
 
 class UnitField(forms.ModelChoiceField):
@@ -70,22 +62,6 @@ class ReasonForm(forms.Form):
     )
 
 
-class GrantForm(ReasonForm):
-    user = PersonField()
-    role = forms.ModelChoiceField(Role.objects.none(), label=_("Role"))
-    unit = UnitField(label=_("At the unit"))
-    below = forms.BooleanField(label=_("Also at every unit below"), required=False, initial=True)
-    starts_on = forms.DateField(label=_("From"), required=False, widget=DateInput)
-    ends_on = forms.DateField(label=_("Until and including"), required=False, widget=DateInput)
-    field_order = ("user", "role", "unit", "below", "starts_on", "ends_on", "reason")
-
-    def __init__(self, *args: Any, roles: Any, units: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        fields: Any = self.fields
-        fields["role"].queryset = roles
-        fields["unit"].queryset = units
-
-
 class MappingForm(ReasonForm):
     name = forms.CharField(
         label=_("Directory group"),
@@ -94,7 +70,13 @@ class MappingForm(ReasonForm):
     )
     role = forms.ModelChoiceField(Role.objects.none(), label=_("Role"))
     unit = UnitField(label=_("At the unit and below"))
-    field_order = ("name", "role", "unit", "reason")
+    profile_name = forms.CharField(
+        label=_("In the profile"),
+        max_length=100,
+        required=False,
+        help_text=_("Made for the person where it is not there; empty: in every profile."),
+    )
+    field_order = ("name", "role", "unit", "profile_name", "reason")
 
     def __init__(self, *args: Any, roles: Any, units: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -103,14 +85,47 @@ class MappingForm(ReasonForm):
         fields["unit"].queryset = units
 
 
-class RoleForm(ReasonForm):
+class ProfileForm(ReasonForm):
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        help_text=_("What the person works as, for the header: Radiochemist, Trial nurse …"),
+    )
+    unit = UnitField(label=_("Of the unit"))
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    field_order = ("name", "unit", "reason", "version")
+
+    def __init__(self, *args: Any, units: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        fields: Any = self.fields
+        fields["unit"].queryset = units
+
+
+class NewProfileForm(ProfileForm):
+    user = PersonField()
+    version = None  # type: ignore[assignment]
+    field_order = ("user", "name", "unit", "reason")
+
+
+class ActingForm(ReasonForm):
+    role = forms.ModelChoiceField(Role.objects.none(), label=_("Role"))
+    unit = UnitField(label=_("At the unit and below"))
+    field_order = ("role", "unit", "reason")
+
+    def __init__(self, *args: Any, roles: Any, units: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        fields: Any = self.fields
+        fields["role"].queryset = roles
+        fields["unit"].queryset = units
+
+
+class RoleForm(Mergeable, ReasonForm):
     name = forms.CharField(label=_("Name"), max_length=200)
     privileges = forms.MultipleChoiceField(
         label=_("Privileges"),
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Only what you hold yourself can be added."),
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     field_order = ("name", "privileges", "reason")
 
     def __init__(self, *args: Any, codes: set[str], **options: Any) -> None:
@@ -127,7 +142,9 @@ class RoleForm(ReasonForm):
 
 
 class ExplainForm(forms.Form):
-    person = PersonField()
+    person = PersonField(
+        required=False, help_text=_("Regional ID or mail address. Empty: who may at all?")
+    )
     privilege = forms.ChoiceField(label=_("Privilege"))
     object = forms.CharField(
         label=_("Object"),
@@ -144,3 +161,9 @@ class ExplainForm(forms.Form):
             for module in registry.modules()
             if module.privileges
         ]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors and not values["person"] and not values["object"]:
+            self.add_error("object", _("Name a person, an object, or both."))
+        return values

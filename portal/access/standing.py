@@ -13,6 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 KEY = "portal_standing"
+ACT_AS = "access.act_as"
+NEVER_ACTED = frozenset({ACT_AS, "access.administer", "access.grant_role"})
+"""A role with one of these is nobody's to act in: they would grant it to others, or on and on."""
+_WAY_BACK = "portal_way_back"
 ACTING_LASTS = timedelta(hours=1)
 """Nobody stays in another role by forgetting it."""
 
@@ -48,6 +52,11 @@ def standing_of(user: Any) -> Standing | None:
     return getattr(user, "standing", None)
 
 
+def acts_in_other_role(user: Any) -> bool:
+    standing = standing_of(user)
+    return standing is not None and standing.role_id is not None
+
+
 def keep_profile(session: MutableMapping[str, Any], profile_id: int | None) -> None:
     session[KEY] = {**(session.get(KEY) or {}), "profile": profile_id}
 
@@ -61,3 +70,16 @@ def keep_role(
 
 def leave_role(session: MutableMapping[str, Any]) -> None:
     session[KEY] = {**(session.get(KEY) or {}), "acting": None}
+
+
+def keep_way_back(session: MutableMapping[str, Any], path: str) -> None:
+    """After a switch: the page to which the person goes back, if it is theirs in this profile."""
+    session[_WAY_BACK] = path
+
+
+def is_way_back(session: MutableMapping[str, Any], path: str) -> bool:
+    """Whether this is that page; once."""
+    found = session.get(_WAY_BACK) == path
+    if found:
+        del session[_WAY_BACK]
+    return found

@@ -22,6 +22,9 @@ from tests.support.factories import give, make_unit, make_user
 
 pytestmark = pytest.mark.django_db
 
+PLACE = "tracershop.place_order"
+BOOKINGS = "tracershop.order_from_bookings"
+
 
 def compose(code: str, *privileges: str, module: str = "test") -> Role:
     return Role.objects.create(code=code, name=code, module=module, privileges=list(privileges))
@@ -39,7 +42,7 @@ def tree() -> dict[str, Unit]:
 @pytest.fixture
 def granter(tree: dict[str, Unit]) -> User:
     """May grant at the clinic and below, where they also see the logs."""
-    compose("granter", "access.grant_role", "audit.browse_logs")
+    compose("granter", "access.grant_role", PLACE)
     user = make_user("Gry Granter")
     give(user, "granter", tree["clinic"])
     return user
@@ -47,7 +50,7 @@ def granter(tree: dict[str, Unit]) -> User:
 
 @pytest.fixture
 def reader() -> Role:
-    return compose("reader", "audit.browse_logs")
+    return compose("reader", PLACE)
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_a_role_is_granted_at_or_below_ones_unit_and_holds_there(
         actor=granter, user=ib, role=reader, unit=tree["room"], reason="reviews"
     )
     assert (grant.granted_by, grant.source) == (granter, "manual")
-    assert can(ib, "audit.browse_logs")
+    assert can(ib, PLACE)
     entry = AuditEntry.objects.get(action="access.role_granted")
     assert (entry.actor_id, entry.reason, entry.data["unit"]) == (granter.pk, "reviews", "room")
     assert grant.history.get().history_change_reason == "reviews"
@@ -97,14 +100,14 @@ def test_no_role_is_granted_above_or_beside_ones_unit(
 def test_nobody_grants_more_than_they_hold_there(
     granter: User, ib: User, tree: dict[str, Unit]
 ) -> None:
-    more = compose("more", "audit.browse_logs", "audit.export_logs")
+    more = compose("more", PLACE, BOOKINGS)
     act = {"actor": granter, "user": ib, "role": more, "unit": tree["clinic"], "reason": "x"}
     refused("above_own", services.grant_role, **act)
     # held, but somewhere else
-    give(granter, "audit.auditor", tree["pharmacy"])
+    give(granter, "tracershop.shop_internal", tree["pharmacy"])
     refused("above_own", services.grant_role, **act)
     # held at the clinic itself, not in its rooms
-    give(granter, "audit.auditor", tree["clinic"], below=False)
+    give(granter, "tracershop.shop_internal", tree["clinic"], below=False)
     refused("above_own", services.grant_role, **act)
     services.grant_role(**act, below=False)
 
@@ -113,7 +116,7 @@ def test_nobody_grants_more_than_they_hold_there(
 def test_who_may_grant_at_one_unit_alone_gives_nothing_below_it(
     reader: Role, ib: User, tree: dict[str, Unit]
 ) -> None:
-    compose("granter", "access.grant_role", "audit.browse_logs")
+    compose("granter", "access.grant_role", PLACE)
     granter = make_user("Gry")
     give(granter, "granter", tree["clinic"], below=False)
     act = {"actor": granter, "user": ib, "role": reader, "unit": tree["clinic"], "reason": "x"}
@@ -144,7 +147,7 @@ def test_nobody_grants_a_role_to_themselves(
 def test_without_the_privilege_in_force_nobody_grants_or_ends_anything(
     reader: Role, ib: User, tree: dict[str, Unit]
 ) -> None:
-    compose("granter", "access.grant_role", "audit.browse_logs")
+    compose("granter", "access.grant_role", PLACE)
     today = timezone.localdate()
     late, early, closed = make_user("Late"), make_user("Early"), make_user("Closed")
     give(late, "granter", tree["hospital"], ends_on=today - timedelta(days=1))
@@ -165,11 +168,11 @@ def test_without_the_privilege_in_force_nobody_grants_or_ends_anything(
 def test_nobody_holds_two_single_roles_of_one_module(ib: User, tree: dict[str, Unit]) -> None:
     admin = make_user("Ada")
     give(admin, "access.portal_administrator", tree["hospital"])
-    internal, production = (
-        Role.objects.get(code=f"tracershop.{code}") for code in ("shop_internal", "production_user")
+    internal, superuser = (
+        Role.objects.get(code=f"tracershop.{code}") for code in ("shop_internal", "shop_superuser")
     )
     services.grant_role(actor=admin, user=ib, role=internal, unit=tree["room"], reason="x")
-    act = {"actor": admin, "user": ib, "role": production, "unit": tree["pharmacy"], "reason": "x"}
+    act = {"actor": admin, "user": ib, "role": superuser, "unit": tree["pharmacy"], "reason": "x"}
     refused("single_role", services.grant_role, **act)
     refused("already_held", services.grant_role, **act | {"role": internal, "unit": tree["room"]})
     services.end_grant(actor=admin, grant_id=RoleGrant.objects.get(user=ib).pk, reason="moved")
@@ -215,14 +218,14 @@ def test_a_role_holds_from_its_first_to_its_last_day(
             starts_on=starts,
             ends_on=ends,
         )
-        assert can(user, "audit.browse_logs") is holds
+        assert can(user, PLACE) is holds
 
 
 @pytest.mark.requirement("PT-013")
 def test_ending_a_role_takes_the_same_say_as_granting_it(
     granter: User, ib: User, tree: dict[str, Unit]
 ) -> None:
-    compose("more", "audit.export_logs")
+    compose("more", BOOKINGS)
     above = give(ib, "more", tree["room"])
     outside = give(ib, "granter", tree["pharmacy"])
     refused("above_own", services.end_grant, actor=granter, grant_id=above.pk, reason="x")
@@ -239,7 +242,7 @@ def test_ending_a_role_takes_the_same_say_as_granting_it(
 def test_administrators_see_what_lies_in_their_reach_and_nothing_else(
     granter: User, ib: User, tree: dict[str, Unit]
 ) -> None:
-    compose("reader", "audit.browse_logs")
+    compose("reader", PLACE)
     for unit in tree.values():
         give(ib, "reader", unit)
     seen = grants(granter, person="ib")
@@ -258,7 +261,7 @@ def test_administrators_see_what_lies_in_their_reach_and_nothing_else(
 @pytest.fixture
 def admin(tree: dict[str, Unit]) -> User:
     """Administers access at the clinic and below."""
-    compose("admin", "access.administer", "audit.browse_logs")
+    compose("admin", "access.administer", PLACE)
     user = make_user("Ada Admin")
     give(user, "admin", tree["clinic"])
     return user
@@ -274,7 +277,7 @@ def test_directory_groups_are_mapped_where_one_administers_and_are_audited(
     assert mapping.name == "readers"
     assert list(mappings(admin)) == [mapping]
     entry = AuditEntry.objects.get(action="access.directory_group_mapped")
-    assert entry.data == {"group": "readers", "role": "reader", "unit": "room"}
+    assert entry.data == {"group": "readers", "role": "reader", "unit": "room", "profile": ""}
     act = {"name": "readers", "role": reader, "reason": "x"}
     for actor, unit, code in [
         (admin, "room", "already_mapped"),
@@ -317,7 +320,7 @@ def test_a_role_that_its_module_declares_anew_is_brought_up_to_date_and_audited(
     auditor.save()
     services.sync_predefined_roles()
     auditor.refresh_from_db()
-    assert auditor.privileges == ["audit.browse_logs", "audit.export_logs"]
+    assert auditor.privileges == ["audit.browse_logs", "audit.export_logs", "audit.review_trail"]
     entries = AuditEntry.objects.filter(action="access.role_defined", object_id=str(auditor.pk))
     assert entries.first().service == "set-up"
     version = auditor.version
@@ -332,15 +335,15 @@ def test_a_role_that_its_module_declares_anew_is_brought_up_to_date_and_audited(
 @pytest.mark.requirement("PT-012")
 def test_administrators_compose_roles_of_what_they_hold(admin: User) -> None:
     role = services.compose_role(
-        actor=admin, name="Log reader", privileges=["audit.browse_logs"], reason="wanted"
+        actor=admin, name="Log reader", privileges=[PLACE], reason="wanted"
     )
     assert (role.code, role.predefined) == ("composed.log-reader", False)
     twin = services.compose_role(
-        actor=admin, name="Log reader", privileges=["audit.browse_logs"], reason="wanted"
+        actor=admin, name="Log reader", privileges=[PLACE], reason="wanted"
     )
     assert twin.code == "composed.log-reader-2"
     entry = AuditEntry.objects.filter(action="access.role_composed").last()
-    assert entry.data["privileges"] == [[], ["audit.browse_logs"]]
+    assert entry.data["privileges"] == [[], [PLACE]]
     assert entry.reason == "wanted"
 
 
@@ -348,7 +351,7 @@ def test_administrators_compose_roles_of_what_they_hold(admin: User) -> None:
 @pytest.mark.parametrize(
     ("values", "code"),
     [
-        ({"privileges": ["audit.export_logs"]}, "above_own"),
+        ({"privileges": [BOOKINGS]}, "above_own"),
         ({"privileges": ["audit.no_such"]}, "unknown"),
         ({"privileges": []}, "empty"),
         ({"name": "  "}, "empty"),
@@ -358,7 +361,7 @@ def test_a_role_of_what_one_does_not_hold_or_of_nothing_is_refused(
     admin: User, values: dict[str, Any], code: str
 ) -> None:
     before = Role.all_objects.count()
-    act = {"name": "Reader", "privileges": ["audit.browse_logs"], "reason": "x"} | values
+    act = {"name": "Reader", "privileges": [PLACE], "reason": "x"} | values
     refused(code, services.compose_role, actor=admin, **act)
     assert Role.all_objects.count() == before
 
@@ -367,19 +370,19 @@ def test_a_role_of_what_one_does_not_hold_or_of_nothing_is_refused(
 def test_a_changed_role_changes_for_all_and_never_for_oneself_or_elsewhere(
     admin: User, ib: User, tree: dict[str, Unit]
 ) -> None:
-    give(admin, "audit.auditor", tree["room"])
-    role = compose("composed.reader", "audit.browse_logs")
+    give(admin, "tracershop.shop_internal", tree["room"])
+    role = compose("composed.reader", PLACE)
     give(ib, "composed.reader", tree["room"])
     act = {
         "actor": admin,
         "name": "Reader",
-        "privileges": ["audit.browse_logs", "audit.export_logs"],
+        "privileges": [PLACE, BOOKINGS],
         "reason": "x",
         "role_id": role.pk,
     }
     services.compose_role(**act, expected_version=1)
     forget_held(ib)
-    assert can(ib, "audit.export_logs")
+    assert can(ib, BOOKINGS)
 
     give(ib, "composed.reader", tree["pharmacy"])
     refused("used_elsewhere", services.compose_role, **act)
@@ -395,14 +398,14 @@ def test_a_changed_role_changes_for_all_and_never_for_oneself_or_elsewhere(
 
     give(admin, "composed.reader", tree["room"])
     refused("self_grant", services.compose_role, **act)
-    predefined = Role.objects.get(code="audit.auditor")
+    predefined = Role.objects.get(code="tracershop.shop_internal")
     refused("predefined", services.compose_role, **act | {"role_id": predefined.pk})
 
 
 @pytest.mark.requirement("PT-012", "PT-022")
 def test_the_second_to_save_a_role_is_shown_what_differs(admin: User) -> None:
-    role = compose("composed.reader", "audit.browse_logs")
-    act = {"actor": admin, "privileges": ["audit.browse_logs"], "reason": "x", "role_id": role.pk}
+    role = compose("composed.reader", PLACE)
+    act = {"actor": admin, "privileges": [PLACE], "reason": "x", "role_id": role.pk}
     services.compose_role(**act, name="First", expected_version=1)
     with pytest.raises(StaleRecord) as stale:
         services.compose_role(**act, name="Second", expected_version=1)
@@ -417,7 +420,7 @@ def test_the_second_to_save_a_role_is_shown_what_differs(admin: User) -> None:
 @pytest.mark.requirement("PT-012")
 def test_composing_takes_the_privilege(granter: User) -> None:
     with pytest.raises(PermissionDenied):
-        services.compose_role(actor=granter, name="x", privileges=["audit.browse_logs"], reason="x")
+        services.compose_role(actor=granter, name="x", privileges=[PLACE], reason="x")
 
 
 @pytest.mark.requirement("PT-016")

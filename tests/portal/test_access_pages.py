@@ -47,7 +47,7 @@ def test_a_role_is_granted_filtered_and_ended_on_its_pages(
     client: Client, admin: User, clinic: Unit
 ) -> None:
     make_user("Ib Ibsen", username="RDAH0007", email="ib@hospital.invalid")
-    auditor = Role.objects.get(code="audit.auditor")
+    auditor = Role.objects.get(code="tracershop.shop_internal")
     assert "RDAH0007" in text_of(client, "grant", person="RDAH0007")
     form = {"user": "IB@hospital.invalid", "role": auditor.pk, "unit": clinic.pk, "below": "on"}
     url = reverse("access:grant")
@@ -97,7 +97,7 @@ def test_what_is_refused_stands_on_the_form_and_grants_nothing(
         make_user(name, email="twins@hospital.invalid")
     form = {
         "user": "ib",
-        "role": Role.objects.get(code="audit.auditor").pk,
+        "role": Role.objects.get(code="tracershop.shop_internal").pk,
         "unit": clinic.pk,
         "reason": "x",
     } | changes
@@ -128,7 +128,7 @@ def test_directory_groups_are_added_and_ended_on_their_pages(
 ) -> None:
     assert "No directory group gives a role yet" in text_of(client, "directory")
     text_of(client, "directory_new")
-    role = Role.objects.get(code="audit.auditor")
+    role = Role.objects.get(code="tracershop.shop_internal")
     form = {"name": "log-readers", "role": role.pk, "unit": clinic.pk, "reason": "new team"}
     url = reverse("access:directory_new")
     assert client.post(url, form).status_code == 302

@@ -94,6 +94,7 @@ def test_without_a_session_it_is_the_profile_used_last(person: User, ward: Unit)
 @pytest.mark.requirement("PT-006")
 def test_acting_in_another_role_one_holds_that_alone(person: User, ward: Unit) -> None:
     give(person, "t.base", ward)
+    give(person, "access.site_administrator", ward)
     session: dict[str, object] = {}
     role = Role.objects.get(code="t.doctor")
     keep_role(session, role_id=role.pk, unit_id=ward.pk, words="doctor – Ward", since=NOW)

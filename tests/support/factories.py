@@ -32,6 +32,13 @@ def make_user(name: str, **values: Any) -> User:
     return user
 
 
+def make_role(code: str, *privileges: str) -> Role:
+    """A role of these privileges, e.g. ``make_role("t.keeper", "organisation.change_units")``; what
+    is there already stays as it is."""
+    values = {"name": code, "module": code.split(".")[0], "privileges": list(privileges)}
+    return Role.objects.get_or_create(code=code, defaults=values)[0]
+
+
 def give(user: User, role_code: str, unit: Unit, **values: Any) -> RoleGrant:
     """The person holds the predefined role, e.g. ``tracershop.shop_internal``, at the unit."""
     grant = RoleGrant.objects.create(

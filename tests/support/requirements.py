@@ -1,8 +1,17 @@
 """pytest plugin: which test shows which requirement, and the validation pack made from that.
 
 `@pytest.mark.requirement("TS-024")` names the requirements a test shows to hold. With
-`--validation-dir=build/validation` the run writes `matrix.csv` (columns
-`requirement,test,outcome`, one row per requirement and test) and `validation.pdf`.
+`--validation-dir=build/validation` the run writes there
+
+| file             | what                                                                        |
+|------------------|-----------------------------------------------------------------------------|
+| `matrix.csv`     | `requirement,test,outcome`: one row per requirement and test                |
+| `coverage.csv`   | `requirement,title,tests,outcome`: one row per requirement, tested or not   |
+| `validation.pdf` | IQ and OQ on paper, sealed (`tests/support/validation.py`)                  |
+| `seal.pem`       | the certificate that the seal was made with                                 |
+
+The seal is made with the server keys in `PORTAL_KEYS_DIR` where the run was given one, otherwise
+with those of `.cache/validation-keys`, which are made once.
 `docs/requirements.csv` (`requirement,title`) lists every requirement; a mark with a number that is
 not in it stops the run.
 """
@@ -10,9 +19,13 @@ not in it stops the run.
 from __future__ import annotations
 
 import csv
+import os
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +33,9 @@ pytest_plugins = ["tests.support.services"]
 
 _NUMBER = re.compile(r"[A-Z]{2}-\d{3}")
 _PROPERTY = "requirement"
+# as it was given: tests get keys of their own (services.py)
+_KEYS_FOLDER = os.environ.get("PORTAL_KEYS_DIR")
+UNTESTED = "untested"
 # the worse of two phases of a test counts
 _WORSE = ["passed", "xfailed", "skipped", "xpassed", "failed", "error"]
 
@@ -29,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--validation-dir",
         type=Path,
         metavar="FOLDER",
-        help="write the requirements' matrix.csv and validation.pdf there",
+        help="write the requirements' matrix.csv, coverage.csv and sealed validation.pdf there",
     )
 
 
@@ -39,7 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     folder = config.getoption("--validation-dir")
     if folder is not None and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Matrix(folder, known_requirements(config.rootpath)))
+        keys = Path(_KEYS_FOLDER or config.rootpath / ".cache" / "validation-keys")
+        known = known_requirements(config.rootpath)
+        config.pluginmanager.register(Matrix(folder.absolute(), known, keys))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -90,22 +108,55 @@ class Row:
     outcome: str
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """One requirement: how many tests show it, and the worst of their outcomes."""
+
+    requirement: str
+    title: str
+    tests: int
+    outcome: str
+    """As in the matrix, or ``untested``."""
+
+
+def coverage_of(rows: Sequence[Row], known: Mapping[str, str]) -> list[Coverage]:
+    """Every requirement there is, in the order of its number."""
+    outcomes: dict[str, list[str]] = {number: [] for number in known}
+    for row in rows:
+        outcomes.setdefault(row.requirement, []).append(row.outcome)
+    return [
+        Coverage(
+            number,
+            known.get(number, ""),
+            len(found),
+            max(found, key=_WORSE.index) if found else UNTESTED,
+        )
+        for number, found in sorted(outcomes.items())
+    ]
+
+
 @dataclass
 class Matrix:
     """Collects outcomes as tests report them, and writes the pack when the run ends."""
 
     folder: Path
     known: dict[str, str]
+    keys: Path
     outcomes: dict[str, str] = field(default_factory=dict)
     requirements: dict[str, list[str]] = field(default_factory=dict)
+    run: Counter[str] = field(default_factory=Counter)
+    """Outcomes of all tests of the run, also of those that name no requirement."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        outcome = outcome_of(report)
+        if report.when == "call" or outcome != "passed":
+            self.run[outcome] += 1
         numbers = [str(value) for name, value in report.user_properties if name == _PROPERTY]
         if not numbers:
             return
         self.requirements[report.nodeid] = numbers
         seen = self.outcomes.get(report.nodeid, "passed")
-        self.outcomes[report.nodeid] = max(seen, outcome_of(report), key=_WORSE.index)
+        self.outcomes[report.nodeid] = max(seen, outcome, key=_WORSE.index)
 
     def rows(self) -> list[Row]:
         """The matrix, ordered by requirement and test."""
@@ -115,22 +166,32 @@ class Matrix:
             for number in numbers
         )
 
+    def coverage(self) -> list[Coverage]:
+        return coverage_of(self.rows(), self.known)
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        rows = self.rows()
-        with (self.folder / "matrix.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["requirement", "test", "outcome"])
-            writer.writerows((row.requirement, row.test, row.outcome) for row in rows)
         from tests.support.validation import write_report
 
-        write_report(self.folder / "validation.pdf", rows, self.known)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_csv(self.folder / "matrix.csv", Row, self.rows())
+        write_csv(self.folder / "coverage.csv", Coverage, self.coverage())
+        write_report(self)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        coverage = self.coverage()
+        untested = sum(line.outcome == UNTESTED for line in coverage)
         terminalreporter.write_line(
-            f"validation: {len({row.requirement for row in self.rows()})} requirements shown by"
-            f" {len(self.outcomes)} tests, written to {self.folder}"
+            f"validation: {len(coverage) - untested} requirements shown by {len(self.outcomes)}"
+            f" tests, {untested} by none, written to {self.folder}"
         )
+
+
+def write_csv(path: Path, kind: type[Any], rows: Sequence[Any]) -> None:
+    """The rows' fields under their names."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([each.name for each in fields(kind)])
+        writer.writerows(astuple(row) for row in rows)
 
 
 def outcome_of(report: pytest.TestReport) -> str:

@@ -52,6 +52,7 @@ _PRODUCTION = (
 )
 _ADMIN = (
     *_PRODUCTION,
+    *_SHOP,  # nobody gives others what they do not hold: external people of shops are theirs
     "tracershop.certify_releaser",
     "tracershop.grant_representation",
     "tracershop.manage_setup",
@@ -74,12 +75,13 @@ class Tracershop(PortalModule):
         Privilege("tracershop.order_from_bookings", _("Order from bookings")),
         Privilege("tracershop.manage_mappings", _("Map rooms and procedures")),
         Privilege("tracershop.grant_representation", _("Let others represent customers")),
-        Privilege("tracershop.see_all_orders", _("See all orders")),
+        # vials belong to no unit: what reaches them reaches all of production
+        Privilege("tracershop.see_all_orders", _("See all orders"), house_wide=True),
         Privilege("tracershop.order_for_customers", _("Order on a customer's behalf, also late")),
         Privilege("tracershop.accept_order", _("Accept and reject orders")),
-        Privilege("tracershop.release_order", _("Release orders")),
-        Privilege("tracershop.manage_vials", _("Settle vials and batches")),
-        Privilege("tracershop.certify_releaser", _("Certify releasers")),
+        Privilege("tracershop.release_order", _("Release orders"), house_wide=True),
+        Privilege("tracershop.manage_vials", _("Settle vials and batches"), house_wide=True),
+        Privilege("tracershop.certify_releaser", _("Certify releasers"), house_wide=True),
         Privilege("tracershop.manage_setup", _("Set up customers, tracers and slots")),
     )
     # weakest first: of several that the directory gives, the last is kept
@@ -180,5 +182,6 @@ class Tracershop(PortalModule):
             "tracershop.services.release.signed_facts",
         ),
     )
+    clinical_settings = "tracershop.selectors.clinical_settings.clinical_settings"
     demo_data = "tracershop.demo.load"
     demo_people = "tracershop.demo.people"

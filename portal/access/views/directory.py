@@ -27,7 +27,7 @@ def add(request: HttpRequest) -> HttpResponse:
     require(request.user, selectors.ADMINISTER)
     form = MappingForm(
         request.POST or None,
-        roles=selectors.roles(),
+        roles=selectors.roles_to_map(request.user),
         units=selectors.units_to_administer(request.user),
     )
     if request.method == "POST" and form.is_valid():

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -15,7 +16,8 @@ from portal.access import selectors, services
 from portal.access.decision import can, held_by, require
 from portal.access.forms import RoleForm
 from portal.access.models import Role
-from portal.records.errors import Refused
+from portal.records.errors import Refused, StaleRecord
+from portal.records.merging import merge_screen
 from portal.registry import registry
 
 
@@ -46,7 +48,7 @@ def compose(request: HttpRequest, pk: int | None = None) -> HttpResponse:
         codes=held_by(request.user).privileges() | present,
     )
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
+        values = dict(form.cleaned_data)
         version = values.pop("version")
         try:
             made = services.compose_role(
@@ -56,6 +58,8 @@ def compose(request: HttpRequest, pk: int | None = None) -> HttpResponse:
                 expected_version=None if pk is None else version or 0,
                 **values,
             )
+        except StaleRecord as stale:
+            return merge_screen(request, form, stale, back=reverse("access:roles"))
         except Refused as error:
             form.add_error("privileges" if error.code == "above_own" else None, str(error))
         else:

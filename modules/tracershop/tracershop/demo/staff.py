@@ -7,7 +7,12 @@ from typing import Any
 
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal.operations.demo import DemoPerson
+from portal.access.models import Role
+from portal.access.profiles import profiles_of
+from portal.access.services import grant_role
+from portal.access.services.profiles import make_profile
+from portal.operations.demo import LOADER, DemoPerson
+from portal.organisation.models import Unit
 
 GROUPS = {
     "tracershop-shop-nordhavn": ("tracershop.shop_internal", "nuk-a"),
@@ -29,7 +34,10 @@ TOTP_SECRET = b32encode(bytes.fromhex(TOTP_KEY)).decode("ascii")
 def people() -> list[DemoPerson]:
     """The shop's and production's people; who releases has a signing PIN."""
     return [
-        _staff("secretary", "TS1001", "Mette Dalgaard", "shop-nordhavn", "Shop: ward secretary"),
+        _staff(
+            "secretary", "TS1001", "Mette Dalgaard", "shop-nordhavn",
+            "Shop: ward secretary; works in two profiles",
+        ),
         _staff("superuser", "TS1002", "Lone Krogh", "superuser", "Shop superuser: maps bookings"),
         _staff("secretary-south", "TS1003", "Bodil Iversen", "shop-koege", "Shop: Køge Bugt"),
         _staff(
@@ -48,7 +56,11 @@ def people() -> list[DemoPerson]:
             "production-admin", "TS2004", "Asta Winther", "production-admin",
             "Production admin, certified", "91640372",
         ),
-        _staff("site-admin", "TS2005", "Henrik Sandholt", "site-admin", "Tracershop's site admin"),
+        _staff(
+            "site-admin", "TS2005", "Henrik Sandholt", "site-admin",
+            "Tracershop's site admin; may act in other roles for support",
+            also=("portal-site-administrators",),
+        ),
         DemoPerson(
             sub="demo-external",
             regional_id="",
@@ -66,14 +78,20 @@ def people() -> list[DemoPerson]:
 
 
 def _staff(
-    sub: str, regional_id: str, name: str, group: str, role: str, pin: str | None = None
+    sub: str,
+    regional_id: str,
+    name: str,
+    group: str,
+    role: str,
+    pin: str | None = None,
+    also: tuple[str, ...] = (),
 ) -> DemoPerson:
     return DemoPerson(
         sub=f"demo-{sub}",
         regional_id=regional_id,
         name=name,
         email=f"{name.lower().replace(' ', '.')}@demo.invalid",
-        groups=(f"tracershop-{group}",),
+        groups=(f"tracershop-{group}", *also),
         role=role,
         pin=pin,
     )
@@ -85,7 +103,24 @@ def pin_of(sub: str) -> str:
 
 
 def prepare_people(accounts: dict[str, Any]) -> None:
+    """What people have besides their directory roles."""
+    _give_profiles(accounts["demo-secretary"])
+    _give_authenticator(accounts["demo-external"])
+
+
+def _give_profiles(user: Any) -> None:
+    """She works at Nordhavn, and stands in at Køge Bugt in a profile of that name."""
+    if profiles_of(user).exists():
+        return
+    nuk_a, nuk_b = (Unit.objects.get(code=code) for code in ("nuk-a", "nuk-b"))
+    values = {"actor": LOADER, "user": user, "reason": "demo"}
+    make_profile(name="Lægesekretær, Nordhavn", unit=nuk_a, **values)
+    stand_in = make_profile(name="Vikar, Køge Bugt", unit=nuk_b, **values)
+    role = Role.objects.get(code="tracershop.shop_internal")
+    grant_role(role=role, unit=nuk_b, profile=stand_in, **values)
+
+
+def _give_authenticator(user: Any) -> None:
     """The external person's authenticator app, unless an administrator has reset it since."""
-    user = accounts["demo-external"]
     if user.last_login is None and not TOTPDevice.objects.filter(user=user).exists():
         TOTPDevice.objects.create(user=user, name="authenticator app", key=TOTP_KEY)

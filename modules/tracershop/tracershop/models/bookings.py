@@ -10,7 +10,7 @@ from portal.records.models import PurgeableRecord, Record
 from tracershop.models.catalogue import Tracer
 from tracershop.models.customers import Endpoint
 from tracershop.models.orders import Order
-from tracershop.models.reach import shop_policy
+from tracershop.models.reach import MAP, shop_policy
 
 
 class RoomMapping(Record):
@@ -19,7 +19,11 @@ class RoomMapping(Record):
     room = models.CharField(_("room"), max_length=64)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="rooms")
 
-    access = shop_policy("endpoint__customer")
+    access = shop_policy(
+        "endpoint__customer",
+        restore=MAP,
+        after_restore="tracershop.services.mappings.room_is_back",
+    )
 
     class Meta(Record.Meta):
         verbose_name = _("room")
@@ -42,7 +46,11 @@ class ProcedureMapping(Record):
     units = models.FloatField(_("MBq, or number of injections"))
     delay_min = models.IntegerField(_("minutes from booking to injection"), default=0)
 
-    access = shop_policy("endpoint__customer")
+    access = shop_policy(
+        "endpoint__customer",
+        restore=MAP,
+        after_restore="tracershop.services.mappings.procedure_is_back",
+    )
 
     class Meta(Record.Meta):
         verbose_name = _("procedure")

@@ -33,8 +33,11 @@ def _exceptions() -> Any:
     return CustomerUserObjectPermission
 
 
-def shop_policy(customer: str) -> AccessPolicy:
-    """The policy of a model whose customer is found by the lookup ``customer`` ('' itself)."""
+def shop_policy(customer: str, **more: str) -> AccessPolicy:
+    """The policy of a model whose customer is found by the lookup ``customer`` ('' itself).
+
+    ``more``: who may restore such a row, and what else then comes back.
+    """
     own = ByRelation("", represented, "represents")
     all_units = ByUnit("unit")
     return AccessPolicy(
@@ -54,6 +57,7 @@ def shop_policy(customer: str) -> AccessPolicy:
             SETUP: all_units,
         },
         through=customer,
+        **more,
     )
 
 

@@ -107,6 +107,23 @@ def end_room_mapping(*, actor: Any, mapping_id: int) -> None:
     publish(BOOKINGS, "mapped")
 
 
+def room_is_back(mapping: RoomMapping) -> None:
+    """After the mapping was restored: bookings waiting in the room are placed at once."""
+    _place_bookings(mapping.room, mapping.endpoint)
+    publish(BOOKINGS, "mapped")
+
+
+def procedure_is_back(mapping: ProcedureMapping) -> None:
+    """After the mapping was restored; its tracer may have left the catalogue meanwhile."""
+    if not CatalogueEntry.objects.filter(endpoint=mapping.endpoint, tracer=mapping.tracer).exists():
+        raise Refused(
+            _("The tracer is not in the catalogue of %(endpoint)s.")
+            % {"endpoint": mapping.endpoint},
+            code="not_in_catalogue",
+        )
+    publish(BOOKINGS, "mapped")
+
+
 def _place_bookings(room: str, endpoint: Endpoint | None) -> None:
     for booking in (
         Booking.objects.select_for_update(no_key=True)

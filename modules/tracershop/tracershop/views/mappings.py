@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from portal.access.decision import require
-from portal.records.errors import Refused
+from portal.records.errors import Refused, StaleRecord
+from portal.records.merging import merge_screen
 from tracershop.forms.mappings import ProcedureForm, RoomForm
 from tracershop.models import Endpoint, ProcedureMapping
 from tracershop.models.reach import MAP
@@ -88,8 +90,11 @@ def map_procedure(request: HttpRequest) -> HttpResponse:
                 tracer_id=values["tracer"].pk,
                 units=values["units"],
                 delay_min=values["delay_min"],
-                expected_version=values["version"],
+                # a form that knew of no mapping is older than one that somebody made meanwhile
+                expected_version=values["version"] or 0,
             )
+        except StaleRecord as stale:
+            return merge_screen(request, form, stale, back=reverse("tracershop:mappings"))
         except Refused as refusal:
             form.add_error(None, str(refusal.message))
         else:

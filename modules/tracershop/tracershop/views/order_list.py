@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from portal.access.decision import can, require, visible
-from portal.audit.services import Access, log_access
 from portal.documents.spreadsheet import workbook_response
 from tracershop.forms.order_list import OrderFilterForm
 from tracershop.models import Customer, Tracer
@@ -58,9 +57,14 @@ def excel(request: HttpRequest) -> HttpResponse:
     chosen = form.chosen()
     found = orders_for(request.user, **chosen, sort=sort_of(request.GET.get("sort", "")))
     told = {name: str(value) for name, value in chosen.items()}
-    log_access(Access.EXPORT, str(_("Orders")), data={"filter": told, "orders": found.count()})
     name = f"{_('orders')}-{timezone.localdate():%Y-%m-%d}.xlsx"
-    return workbook_response(name, excel_head(), excel_rows(found))
+    return workbook_response(
+        name,
+        excel_head(),
+        excel_rows(found),
+        of=_("Orders"),
+        facts={"filter": told, "orders": found.count()},
+    )
 
 
 def _filter(request: HttpRequest) -> OrderFilterForm:

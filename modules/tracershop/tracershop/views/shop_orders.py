@@ -18,7 +18,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from portal.access.decision import can
 from portal.operations.templatetags.portal_formats import mbq, moment
-from portal.records.errors import Refused
+from portal.records.errors import Refused, StaleRecord
+from portal.records.merging import merge_screen
 from tracershop.forms.calculator import Calculator
 from tracershop.forms.ordering import ActivityOrderForm, InjectionOrderForm, OrderForm
 from tracershop.models import Customer, Order, Tracer
@@ -229,6 +230,9 @@ def _save(
         return _show(request, context)
     try:
         order = save(form)
+    except StaleRecord as stale:
+        back = shop_url(context["day"], context["customer"].pk)
+        return merge_screen(request, form, stale, back=back)
     except Refused as refusal:
         if refusal.code == "gone":
             raise

@@ -56,6 +56,7 @@ def vials(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def settle(request: HttpRequest, pk: int) -> HttpResponse:
+    require(request.user, VIALS)
     settle_vial(
         actor=request.user,
         vial_id=pk,
@@ -69,6 +70,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def judge_batch(request: HttpRequest) -> HttpResponse:
+    require(request.user, VIALS)
     batch = set_batch_status(
         actor=request.user,
         lot=required(request, "lot", _("Lot")),

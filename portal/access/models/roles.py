@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -123,8 +124,13 @@ class GrantQuerySet(ActiveQuerySet):
 
     def of_person(self, user: Any) -> GrantQuerySet:
         """Granted to the person, or to a group that they are in; of whatever profile."""
-        groups = GroupMember.objects.filter(user=user).values("group")
-        return self.filter(Q(user=user) | Q(group__in=groups))
+        return self.of_people([user])
+
+    def of_people(self, people: Iterable[Any]) -> GrantQuerySet:
+        """Granted to any of the people, or to a group that one of them is in."""
+        keys = [person.pk for person in people]
+        groups = GroupMember.objects.filter(user__in=keys).values("group")
+        return self.filter(Q(user__in=keys) | Q(group__in=groups))
 
 
 class GrantManager(ActiveManager.from_queryset(GrantQuerySet)):  # type: ignore[misc]
@@ -249,6 +255,15 @@ class DirectoryGroup(Record):
     name = models.CharField(_("directory group"), max_length=200)
     role = models.ForeignKey(Role, on_delete=models.PROTECT)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT)
+    mapped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text=_("Whom it gives nothing: nobody grants a role to themselves."),
+    )
     profile_name = models.CharField(
         _("in the profile"),
         max_length=100,

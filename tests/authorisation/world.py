@@ -1,0 +1,271 @@
+"""The hospital in which the table is tried: two customers, each with one of everything."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+from tracershop.models import (
+    Certification,
+    Order,
+    ProcedureMapping,
+    Release,
+    Representation,
+    RoomMapping,
+)
+from tracershop.models.reach import SEE_OWN
+from tracershop.services.certificates import KIND
+
+from portal.access.models import (
+    AccessReview,
+    DirectoryGroup,
+    GroupMember,
+    ObjectException,
+    PeopleGroup,
+    Profile,
+    ReviewLine,
+    Role,
+)
+from portal.accounts.models import AccountRequest, LoginSession, User
+from portal.audit.services import Access, log_access, record
+from portal.documents.services import issue
+from portal.inbox.services import store_message
+from portal.notifications.models import Notification, OutboxMail
+from portal.organisation.models import Membership, Unit
+from portal.records.context import ServiceActor, acting
+from portal.records.services import soft_delete
+from portal.signing.models import Method, SigningKey
+from tests.authorisation.expectations import NO_ROLE, World
+from tests.support.accounts import sign_in
+from tests.support.factories import give, make_unit, make_user
+from tests.support.signing import give_pin
+from tests.tracershop.factories import local, make_booking, make_order, shop_world
+from tests.tracershop.releasing import LOT, make_vial
+
+ORDERABLE = date.today() + timedelta(days=14)
+
+
+def make_world() -> World:
+    shop = shop_world()
+    monday = ORDERABLE - timedelta(days=ORDERABLE.weekday())
+    sides = []
+    for customer, endpoint, slot in (
+        (shop.customer_a, shop.endpoint_a, shop.slot_a),
+        (shop.customer_b, shop.endpoint_b, shop.slot_b),
+    ):
+        order = make_order(shop, slot=slot, day=monday)
+        sides.append(
+            {
+                "customer": customer,
+                "endpoint": endpoint,
+                "slot": slot,
+                "day": monday,
+                "water": shop.water,
+                "order": order,
+                "rejected": make_order(shop, slot=slot, day=monday, status=Order.Status.REJECTED),
+                "released": _released(shop, slot, monday),
+                **_production(shop, customer),
+                **_mappings(shop, endpoint),
+                "booked": make_booking(
+                    f"B{endpoint.pk}", local(monday, 10), room=f"PET {endpoint.pk}"
+                ),
+                **_portal(shop, customer),
+            }
+        )
+    make_booking("unmapped", local(monday, 11), room="A new room")
+    return World(*sides)
+
+
+def _released(shop: Any, slot: Any, monday: date) -> Order:
+    order = make_order(shop, slot=slot, day=monday, status=Order.Status.RELEASED)
+    release = Release.objects.create(order=order, released_by=shop.producer, lots=[LOT])
+    issue(
+        kind=KIND,
+        obj=release,
+        title="Release certificate",
+        number=f"RC-{order.pk}",
+        data={},
+        template=Path(__file__).with_name("plain.typ"),
+    )
+    return order
+
+
+def _production(shop: Any, customer: Any) -> dict[str, Any]:
+    today = timezone.localdate()
+    return {
+        "vial": make_vial(shop, customer=None),
+        "certification": Certification.objects.create(
+            user=make_user(f"Releaser of {customer}"),
+            tracer=shop.fdg,
+            valid_from=today - timedelta(days=100),
+            expires_on=today + timedelta(days=100),
+            granted_by=shop.production_admin,
+        ),
+        "representation": Representation.objects.create(
+            user=make_user(f"Clerk of {customer}"), customer=customer
+        ),
+    }
+
+
+def _mappings(shop: Any, endpoint: Any) -> dict[str, Any]:
+    room = RoomMapping.objects.create(room=f"PET {endpoint.pk}", endpoint=endpoint)
+    procedure = ProcedureMapping.objects.create(
+        procedure_code="FDG-WB", endpoint=endpoint, tracer=shop.fdg, units=300.0, delay_min=60
+    )
+    removed = RoomMapping.objects.create(room=f"Old {endpoint.pk}", endpoint=endpoint)
+    soft_delete(removed)
+    return {"room": room, "procedure": procedure, "removed_room": removed}
+
+
+def _portal(shop: Any, customer: Any) -> dict[str, Any]:
+    unit = customer.unit
+    clerk = make_user(f"Clerk at {unit}")
+    role = Role.objects.get(code="tracershop.shop_internal")
+    account, suspended = (_external(unit, name) for name in ("Erik", "Sune"))
+    suspended.suspended_at = timezone.now()
+    suspended.is_active = False
+    suspended.save()
+    number, _new = store_message(
+        channel="hl7",
+        kind="OMI",
+        source="RIS|RH",
+        identity=f"message of {unit}",
+        raw=b"x",
+        keep=b"x",
+        refused="not understood",
+    )
+    mails = {
+        state: OutboxMail.objects.create(
+            to="ward@hospital.invalid", subject="S", text="T", state=state
+        )
+        for state in OutboxMail.State.values
+    }
+    colleagues = [make_user(f"{name} at {unit}") for name in ("Carla", "Carl")]
+    colleagues[1].suspended_at = timezone.now()
+    colleagues[1].save()
+    group = PeopleGroup.objects.create(name=f"Group {unit}", unit=unit)
+    review = AccessReview.objects.create(
+        unit=unit, place=str(unit), due_on=ORDERABLE, opened_by=shop.production_admin
+    )
+    grant = give(clerk, role.code, unit)
+    line = ReviewLine.objects.create(
+        review=review,
+        grant=grant,
+        person=clerk,
+        unit=unit,
+        place=str(unit),
+        holder=str(clerk),
+        held=str(role),
+        since=timezone.localdate(),
+    )
+    return {
+        "unit": unit,
+        "closed_unit": _closed(unit),
+        "membership": Membership.objects.create(user=clerk, unit=unit),
+        "group": group,
+        "group_member": GroupMember.objects.create(group=group, user=make_user(f"M of {unit}")),
+        "profile": Profile.objects.create(user=clerk, name="Clerk", unit=unit),
+        "access_review": review,
+        "review_line": line,
+        "suspended_colleague": colleagues[1],
+        "session_of_colleague": LoginSession.objects.create(
+            user=clerk, session_key=f"of {clerk.pk}"
+        ),
+        "key": give_pin(clerk),
+        **_requests(unit),
+        **_logged(unit),
+        "grant": grant,
+        "role": Role.objects.create(
+            code=f"composed.{unit.code}",
+            name=f"Composed {unit}",
+            module="access",
+            privileges=["tracershop.place_order"],
+        ),
+        "mapping": DirectoryGroup.objects.create(name=f"g-{unit}", role=role, unit=unit),
+        "account": account,
+        "suspended": suspended,
+        "message": number,
+        "mail": mails["waiting"],
+        "given_up": mails["given_up"],
+        "colleague": clerk,
+        "exception": ObjectException.objects.create(
+            user=clerk,
+            privilege=SEE_OWN,
+            object_type="tracershop.customer",
+            object_id=str(customer.pk),
+            object_repr=str(customer),
+            unit=unit,
+        ),
+    }
+
+
+def _closed(unit: Unit) -> Unit:
+    return make_unit(f"closed-{unit.code}", unit, closed_on=timezone.localdate())
+
+
+def _requests(unit: Unit) -> dict[str, Any]:
+    """A request at each of its steps, by people who have nothing else to do with it."""
+    made = {}
+    for name, state in (("asked", "requested"), ("applied", "applied"), ("made", "created")):
+        made[name] = AccountRequest.objects.create(
+            module="tracershop",
+            unit=unit,
+            wish="to order",
+            requester=make_user(f"Requester {name} {unit}"),
+            owner=None if name == "asked" else make_user(f"Owner {name} {unit}"),
+            administrator=make_user(f"Admin {name} {unit}") if name == "made" else None,
+            person=make_user(f"New {name} {unit}"),
+            name=f"New {name}",
+            state=state,
+            expires_on=ORDERABLE + timedelta(days=30),
+        )
+    return made
+
+
+def _logged(unit: Unit) -> dict[str, Any]:
+    return {"trail_entry": record("test.act", unit), "access_entry": log_access(Access.OPEN, unit)}
+
+
+def _external(unit: Unit, name: str) -> User:
+    account = make_user(f"{name} of {unit}", kind=User.Kind.EXTERNAL)
+    Membership.objects.create(user=account, unit=unit)
+    return account
+
+
+def person_of(role: str, world: World) -> User:
+    """Somebody who holds the role at their own unit, with what is theirs there."""
+    unit = world.own["unit"]
+    person = make_user("Petra Person")
+    Membership.objects.create(user=person, unit=unit)
+    if role != NO_ROLE:
+        give(person, role, unit)
+    if role.startswith("tracershop.shop"):
+        Representation.objects.create(user=person, customer=world.own["customer"])
+    stranger = make_user("Stranger")
+    for side, owner in ((world.own, person), (world.others, stranger)):
+        side["session"] = LoginSession.objects.create(  # type: ignore[index]
+            user=owner, session_key=f"another of {owner.pk}"
+        )
+        with acting(actor=ServiceActor("set-up")):
+            side["notification"] = Notification.objects.create(user=owner, text="note")  # type: ignore[index]
+        side["person"] = owner  # type: ignore[index]
+        side["own_profile"] = Profile.objects.create(user=owner, name="Other", unit=unit)  # type: ignore[index]
+        side["own_key"] = give_pin(owner)  # type: ignore[index]
+        side["own_passkey"] = SigningKey.objects.create(  # type: ignore[index]
+            user=owner,
+            method=Method.PASSKEY,
+            key_id=f"passkey-{owner.pk}",
+            public_pem="",
+            credential_id=f"credential-{owner.pk}",
+            name="Telephone",
+        )
+    return person
+
+
+def log_in(person: User) -> Client:
+    client = Client()
+    sign_in(client, person)
+    return client
