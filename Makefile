@@ -38,7 +38,8 @@ bench: $(INSTALLED) $(BUILT) $(COMPILED) ## Measure speed, as ratios within one 
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 validation: $(INSTALLED) $(BUILT) $(COMPILED) ## Run every test and write build/validation
-	@exec $(PYTEST) $(PARALLEL) --validation-dir=build/validation $(ARGS)
+	@exec $(PYTEST) $(PARALLEL) --validation-dir=build/validation \
+	  --junitxml=build/validation/results.xml $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types, templates, imports and translations
 	$(BIN)/ruff check .

@@ -43,6 +43,8 @@ class Privilege:
     code: str
     label: Any
     description: Any = ""
+    house_wide: bool = False
+    """It reaches what belongs to no unit: its roles are granted at the top of the tree alone."""
 
     def __post_init__(self) -> None:
         if not _CODE.match(self.code):
@@ -62,6 +64,8 @@ class Role:
     """A person holds at most one of the module's *single* roles (TS-100)."""
     significant: bool = False
     """Every automatic grant or loss is a significant act (TS-121)."""
+    approval: bool = False
+    """Given by an approved request alone, or by who administers access at the unit (PT-003)."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,9 @@ class PortalModule(AppConfig):
     inbox_handlers: ClassVar[tuple[InboxHandler, ...]] = ()
     health_checks: ClassVar[tuple[HealthCheck, ...]] = ()
     signables: ClassVar[tuple[Signable, ...]] = ()
+    clinical_settings: ClassVar[str | None] = None
+    """Dotted ``() -> dict``: the configuration that decides clinical behaviour, to be signed
+    (OP-005); of what ``portal.signing.canonical`` can write, in a fixed order."""
     demo_people: ClassVar[str | None] = None
     """Dotted ``() -> list[portal.operations.demo.DemoPerson]``: who can log in to the demo."""
     demo_data: ClassVar[str | None] = None
@@ -195,7 +202,9 @@ class PortalModule(AppConfig):
             registry.quarantine(self.label, str(error))
 
 
-_DOTTED = ("urls", "task_source", "search_source", "demo_people", "demo_data")
+_DOTTED = (
+    "urls", "task_source", "search_source", "clinical_settings", "demo_people", "demo_data"
+)  # fmt: skip
 _KINDS: dict[str, type] = {
     "privileges": Privilege,
     "roles": Role,

@@ -182,7 +182,7 @@ def _at(holding: Holding) -> Q:
 def people_with(privilege: str) -> Any:
     """Active people who hold the privilege somewhere today: whom to tell."""
     granted = RoleGrant.objects.in_force(timezone.localdate()).filter(
-        role__privileges__contains=[privilege]
+        role__privileges__contains=[privilege], unit__deleted_at__isnull=True
     )
     return (
         get_user_model()

@@ -13,6 +13,9 @@ from django.urls import path
 pages = get_asgi_application()
 
 from portal.live.consumer import LiveConsumer  # noqa: E402 needs the apps that line above loads
+from portal.operations.watch import watch_in_background  # noqa: E402 as well
+
+watch_in_background()
 
 application = ProtocolTypeRouter(
     {

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView, TemplateView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 
-from portal.operations.views import health
+from portal.operations.views import health, metrics
 from portal.registry import registry
 
 to_login = login_not_required(
@@ -17,6 +17,7 @@ to_login = login_not_required(
 urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     # there is one login; Wagtail's own would ask for no second factor
     path("cms/login/", to_login, name="cms_login"),
     path("_util/login/", to_login, name="page_login"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def _interrupt(*_: object) -> None:
 def _run(state: Path) -> int:
     ports = Ports.chosen(os.environ)
     ports.check_free()
+    shutil.rmtree(state / "metrics", ignore_errors=True)  # counts of processes that are gone
     for name in _FOLDERS:
         (state / name).mkdir(exist_ok=True)
     supervisor = Supervisor(state / "logs", say)

@@ -97,6 +97,8 @@ def process_environment(
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "PORTAL_STATE_DIR": str(state),
+        "PORTAL_METRICS_DIR": str(state / "metrics"),
+        "PORTAL_METRICS_NETWORKS": f"{HOST}/32",
         "PORTAL_BASE_URL": f"http://{HOST}:{ports.web.number}",
         "PORTAL_HL7_HOST": HOST,
         "PORTAL_HL7_PORT": str(ports.hl7.number),

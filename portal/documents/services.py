@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
@@ -19,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from portal import serverkeys
 from portal.audit.models import AuditEntry
-from portal.audit.services import Access, log_access, record
+from portal.audit.services import Access, log_access, patient_of, record
 from portal.documents import paper
 from portal.documents.models import DocumentSupersession, IssuedDocument
 from portal.documents.rendering import render_pdf
@@ -114,9 +115,11 @@ def current(obj: Model, kind: str) -> IssuedDocument | None:
     return documents_of(obj).filter(kind=kind, supersession__isnull=True).first()
 
 
-def response(document: IssuedDocument, *, user: Any) -> HttpResponse:
+def response(document: IssuedDocument, *, user: Any, patient: str = "") -> HttpResponse:
     """The PDF as it was issued, to be downloaded; the calling view has decided that ``user`` may.
 
+    The access log gets it as an export, under the ``patient`` whose file it is from: the one that
+    the document's object states (``access_log_patient``), where the caller names none.
     A superseded one says so in its file name and the header ``X-Document-State``, not in its bytes.
     Refused (``document_damaged``), and recorded, where the bytes are not those that were issued.
     """
@@ -127,7 +130,8 @@ def response(document: IssuedDocument, *, user: Any) -> HttpResponse:
             logger.error("document %s (%s) is damaged: %s", document.pk, document.number, damage)
             record("documents.found_damaged", document, data={"what": damage})
         else:
-            log_access(Access.EXPORT, document, data={"sha256": document.sha256})
+            whose = patient or _patient_of(document)
+            log_access(Access.EXPORT, document, patient=whose, data={"sha256": document.sha256})
     if damage:
         raise Refused(
             _("This document is not as it was issued, so it is not handed out. Call support."),
@@ -159,6 +163,17 @@ def _of(obj: Model) -> QuerySet[IssuedDocument]:
         object_type=obj._meta.label_lower,  # noqa: SLF001
         object_id=str(obj.pk),
     )
+
+
+def _patient_of(document: IssuedDocument) -> str:
+    """Whose file the document's object is part of; a query only where its model says."""
+    try:
+        model = apps.get_model(document.object_type)
+    except (LookupError, ValueError):  # its module is gone
+        return ""
+    if not hasattr(model, "access_log_patient"):
+        return ""
+    return patient_of(model._base_manager.filter(pk=document.object_id).first())  # noqa: SLF001
 
 
 def _lock(kind: str, obj: Model) -> None:

@@ -16,20 +16,32 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from portal.audit.services import Access, log_access
+
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LONGEST_TEXT = 32_767  # what a cell of Excel holds
 _WIDEST_COLUMN = 60
 
 
 def workbook_response(
-    filename: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]
+    filename: str,
+    head: Sequence[Any],
+    rows: Iterable[Sequence[Any]],
+    *,
+    of: Any,
+    patient: str = "",
+    facts: dict[str, Any] | None = None,
 ) -> HttpResponse:
     """A download of one sheet: ``head`` in bold and kept in sight, below it ``rows``.
 
+    The access log gets it as an export ``of`` a record or, in words, a list; ``facts`` says which
+    part: filters, how many rows; ``patient`` whose file it is, where it is one patient's.
+
     Numbers stay numbers, dates stay dates, moments are given by the site's clock; everything else
     is text, also where it begins like a formula. The caller has narrowed the rows to what the
-    person may see, and logs the export.
+    person may see.
     """
+    log_access(Access.EXPORT, of, patient=patient, data={"format": "xlsx", **(facts or {})})
     response = HttpResponse(workbook(head, rows), content_type=CONTENT_TYPE)
     response["Content-Disposition"] = content_disposition_header(
         as_attachment=True, filename=filename

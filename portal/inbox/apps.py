@@ -17,8 +17,16 @@ class Inbox(PortalModule):
     icon = "inbox"
     urls = "portal.inbox.urls"
     privileges = (
-        Privilege("inbox.read_messages", _("See received messages and files, and what failed")),
-        Privilege("inbox.replay_messages", _("Correct and replay received messages and files")),
+        Privilege(
+            "inbox.read_messages",
+            _("See received messages and files, and what failed"),
+            house_wide=True,
+        ),
+        Privilege(
+            "inbox.replay_messages",
+            _("Correct and replay received messages and files"),
+            house_wide=True,
+        ),
     )
     roles = (
         Role("operator", _("Inbox operator"), ("inbox.read_messages", "inbox.replay_messages")),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import ngettext
 
 from portal.access.decision import can
-from portal.access.models import RoleGrant
+from portal.access.selectors import people_with
 from portal.audit.models import AuditEntry
 from portal.inbox.models import InboundMessage
 from portal.notifications.my_tasks import MyTask
@@ -27,13 +25,7 @@ def may_listen(user: Any) -> bool:
 
 def operators() -> QuerySet:
     """The people who may see received messages, and so are told of those that failed."""
-    grants = RoleGrant.objects.in_force(timezone.localdate()).filter(
-        role__privileges__contains=[READ], unit__deleted_at__isnull=True
-    )
-    held = Q(pk__in=grants.filter(user__isnull=False).values("user")) | Q(
-        groups__in=grants.filter(group__isnull=False).values("group")
-    )
-    return get_user_model().objects.filter(held, is_active=True).distinct()
+    return people_with(READ)
 
 
 def messages(user: Any, *, channel: str = "", state: str = "") -> QuerySet[InboundMessage]:

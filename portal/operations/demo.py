@@ -18,12 +18,18 @@ from django.utils.module_loading import import_string
 from portal.access.models import DirectoryGroup, Role
 from portal.access.services import grant_role, sync_directory_roles
 from portal.accounts.models import User
+from portal.operations.configuration import (
+    look_at,
+    modules_with_clinical_settings,
+    sign_configuration,
+)
 from portal.organisation.models import Unit
 from portal.records.context import ServiceActor, acting
 from portal.registry import registry
-from portal.signing.services import has_pin, set_pin
+from portal.signing.services import has_pin, set_pin, unlock
 
 LOADER = ServiceActor("demo")
+CONFIGURATION_SIGNER = "demo-physicist"
 EXTERNAL_ACCOUNT_LASTS = timedelta(days=365)
 
 Kind = Unit.Kind
@@ -92,14 +98,14 @@ class DemoPerson:
 
 
 def people() -> list[DemoPerson]:
-    """The portal's own: who administers access, who watches the services, who reviews the logs."""
+    """The portal's own: who administers access, watches services, reviews logs, signs settings."""
     return [
         DemoPerson(
             sub="demo-administrator",
             regional_id="REG0001",
             name="Birgitte Kjærsgaard",
             email="birgitte.kjaersgaard@demo.invalid",
-            groups=("portal-administrators",),
+            groups=("portal-administrators", "portal-key-administrators"),
             role="Portal administrator",
         ),
         DemoPerson(
@@ -118,6 +124,15 @@ def people() -> list[DemoPerson]:
             groups=("portal-auditors",),
             role="Auditor: audit trail and access log",
         ),
+        DemoPerson(
+            sub=CONFIGURATION_SIGNER,
+            regional_id="REG0004",
+            name="Torben Rasmussen",
+            email="torben.rasmussen@demo.invalid",
+            groups=("portal-configuration-signers",),
+            role="Responsible physicist: signs configurations",
+            pin="58271946",
+        ),
     ]
 
 
@@ -126,8 +141,11 @@ def load(people: Mapping[str, User], units: Mapping[str, Unit]) -> None:
     map_groups(
         {
             "portal-administrators": ("access.portal_administrator", "region"),
+            "portal-key-administrators": ("signing.key_administrator", "region"),
+            "portal-site-administrators": ("access.site_administrator", "region"),
             "portal-operators": ("operations.operator", "region"),
             "portal-auditors": ("audit.auditor", "region"),
+            "portal-configuration-signers": ("operations.configuration_signer", "region"),
         }
     )
 
@@ -186,6 +204,22 @@ def load_all() -> None:
                 import_string(module.demo_data)(accounts, units)
         for person in all_people():
             _give_roles(person)
+    sign_configurations(accounts[CONFIGURATION_SIGNER])
+
+
+def sign_configurations(signer: User) -> None:
+    """The demo begins with signed configurations; what anybody changes later shows as changed."""
+    pin = next(person.pin for person in people() if person.sub == CONFIGURATION_SIGNER)
+    for module in modules_with_clinical_settings():
+        look = look_at(module)
+        if look.signed is None and look.present is not None:
+            sign_configuration(
+                actor=signer,
+                module=module.label,
+                seen_digest=look.digest,
+                reason="The demo's settings, as they were made.",
+                signer=unlock(signer, str(pin)),
+            )
 
 
 def load_tree() -> dict[str, Unit]:

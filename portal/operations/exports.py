@@ -14,8 +14,8 @@ from openpyxl import Workbook
 from portal.audit.models import Entry
 
 COLUMNS = (
-    "id", "at", "actor_id", "actor_name", "service", "action", "object_type", "object_id",
-    "object_repr", "patient", "reason", "data", "request_id", "address",
+    "id", "at", "actor_id", "actor_name", "acting_as", "service", "action", "object_type",
+    "object_id", "object_repr", "patient", "reason", "data", "request_id", "address",
 )  # fmt: skip
 LARGEST_SHEET = 100_000
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r", "\n")

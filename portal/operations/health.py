@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import redis
 from django.conf import settings
@@ -17,6 +15,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
+from portal.operations.state import disk, last_backup_at, open_redis
 from portal.registry import registry
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,6 @@ logger = logging.getLogger(__name__)
 BEAT_KEY = "operations:beat"
 BEAT_SILENT_AFTER = timedelta(seconds=60)
 WORKER_ANSWERS_WITHIN_S = 1.0
-REDIS_ANSWERS_WITHIN_S = 2.0
 LEAST_FREE_BYTES = 1024**3
 
 
@@ -46,6 +44,7 @@ def run_checks() -> list[CheckResult]:
         _run("worker", check_worker, critical=False),
         _run("beat", check_beat, critical=False),
         _run("disk", check_disk, critical=False),
+        *([_run("backup", check_backup, critical=False)] if settings.PORTAL_BACKUP_STAMP else []),
         *(
             _run(declared.name, _imported_at_call(declared.check), critical=False)
             for declared in registry.health_checks()
@@ -80,11 +79,7 @@ def check_database() -> None:
 
 
 def check_redis() -> None:
-    with redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=REDIS_ANSWERS_WITHIN_S,
-        socket_timeout=REDIS_ANSWERS_WITHIN_S,
-    ) as client:
+    with open_redis() as client:
         client.ping()
 
 
@@ -128,9 +123,21 @@ def check_worker() -> None:
 
 def check_disk() -> None:
     """Room for files, logs and the anchors of the audit trail."""
-    place = Path(settings.MEDIA_ROOT)
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    free = disk().free
     if free < LEAST_FREE_BYTES:
         raise RuntimeError(f"{free / 1024**2:.0f} MiB are left where files are kept")
+
+
+def check_backup() -> None:
+    """The last backup is not older than ``PORTAL_BACKUP_MAX_AGE`` (OP-003)."""
+    at = last_backup_at()
+    if at is None:
+        raise RuntimeError("no backup has left its stamp yet")
+    age = timezone.now() - at
+    if age < timedelta(minutes=-5):  # clocks of two hosts differ a little
+        raise RuntimeError(f"the backup's stamp is of the future: {at:%Y-%m-%d %H:%M %Z}")
+    if age > settings.PORTAL_BACKUP_MAX_AGE:
+        raise RuntimeError(
+            f"the last backup was finished at {timezone.localtime(at):%Y-%m-%d %H:%M},"
+            f" {age.total_seconds() / 3600:.0f} h ago"
+        )

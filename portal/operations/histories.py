@@ -10,16 +10,16 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Field, ForeignKey, Model
-from django.utils import timezone
-from django.utils.formats import date_format, localize
-from django.utils.translation import gettext as _
 
+from portal.access.masking import may_see_personal
 from portal.operations.trail import Difference
+from portal.records.personal import HIDDEN, has_personal_fields, unmasked
+from portal.records.words import choices_of, in_words
 
 PAGE_LENGTH = 50
 # kept by the portal itself: they change with every save and say nothing about the record
 _BOOK_KEEPING = {"id", "version", "created_at", "changed_at", "path", "depth", "numchild"}
-_LONGEST = 300
+_ACTING = "acting as "
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Change:
     at: datetime
     who: str
     service: str
+    acting_as: str
+    """The other role in which ``who`` acted, in words (PT-006)."""
     reason: str
     version: int | None
     differences: list[Difference] = field(default_factory=list)
@@ -44,7 +46,8 @@ def changes(record: Any, page: int = 1) -> tuple[list[Change], bool]:
     """A page of the record's history, newest first, and whether there is an older page.
 
     A fixed number of queries: one for the rows, one for the people, one for each kind of object
-    that its foreign keys name.
+    that its foreign keys name. Personal data is masked in every row as it is in the record now;
+    that it was changed is told all the same.
     """
     start = (page - 1) * PAGE_LENGTH
     rows = list(
@@ -53,10 +56,10 @@ def changes(record: Any, page: int = 1) -> tuple[list[Change], bool]:
         .order_by("-history_date", "-history_id")[start : start + PAGE_LENGTH + 1]
     )
     fields = _shown_fields(type(record), rows)
-    names = _Names(fields, rows)
+    words = _Words(record, fields, rows)
     people = _people(rows)
     found = [
-        _change(newer, older, fields, names, people)
+        _change(newer, older, fields, words, people)
         for newer, older in pairwise([*rows[: PAGE_LENGTH + 1], None])
         if newer is not None
     ]
@@ -81,10 +84,10 @@ def _people(rows: list[Any]) -> dict[int, str]:
     return {user.pk: str(user) for user in users}
 
 
-class _Names:
-    """What the foreign keys in the rows point at, by field and key."""
+class _Words:
+    """Values of the rows' fields in words: names of what foreign keys point at, masks, choices."""
 
-    def __init__(self, fields: list[Field], rows: list[Any]) -> None:
+    def __init__(self, record: Any, fields: list[Field], rows: list[Any]) -> None:
         wanted: dict[type[Model], set[Any]] = defaultdict(set)
         for foreign in fields:
             if isinstance(foreign, ForeignKey):
@@ -95,9 +98,16 @@ class _Names:
             for model, keys in wanted.items()
             if keys
         }
+        # decided once: asking each row would cost it a query
+        self._shown = not has_personal_fields(type(record)) or may_see_personal(record)
 
-    def of(self, foreign: ForeignKey, key: Any) -> str:
-        return self._names.get(foreign.related_model, {}).get(key, f"{key}")
+    def of(self, shown: Field, value: Any) -> str:
+        """A value that was read unmasked."""
+        if value not in (None, "") and getattr(shown, "personal", False) and not self._shown:
+            return HIDDEN
+        if isinstance(shown, ForeignKey) and value is not None:
+            return self._names.get(shown.related_model, {}).get(value, f"{value}")
+        return in_words(value, choices_of(shown))
 
 
 def _every(model: type[Model]) -> Any:
@@ -106,33 +116,43 @@ def _every(model: type[Model]) -> Any:
 
 
 def _change(
-    newer: Any, older: Any | None, fields: list[Field], names: _Names, people: dict[int, str]
+    newer: Any, older: Any | None, fields: list[Field], words: _Words, people: dict[int, str]
 ) -> Change:
-    differences = []
-    for shown in fields:
-        new = getattr(newer, shown.attname)
-        old = getattr(older, shown.attname) if older is not None else None
-        if shown.name == "deleted_at" or new == old:
-            continue
-        if older is None and new in (None, ""):
-            continue
-        differences.append(
-            Difference(
-                str(shown.verbose_name),
-                in_words(shown, new, names),
-                in_words(shown, old, names) if older is not None else None,
-                changed=older is not None,
-            )
-        )
+    by_way_of = getattr(newer, "history_service", "")
+    acting = by_way_of.startswith(_ACTING)
     return Change(
         kind=_kind(newer, older),
         at=newer.history_date,
         who=people.get(newer.history_user_id, ""),
-        service=getattr(newer, "history_service", ""),
+        service="" if acting else by_way_of,
+        acting_as=by_way_of.removeprefix(_ACTING) if acting else "",
         reason=newer.history_change_reason or "",
         version=getattr(newer, "version", None),
-        differences=differences,
+        differences=_differences(newer, older, fields, words),
     )
+
+
+def _differences(
+    newer: Any, older: Any | None, fields: list[Field], words: _Words
+) -> list[Difference]:
+    found = []
+    for shown in fields:
+        if shown.name == "deleted_at":  # told by the change's kind
+            continue
+        with unmasked():
+            new = getattr(newer, shown.attname)
+            old = getattr(older, shown.attname) if older is not None else None
+        if new == old or (older is None and new in (None, "")):
+            continue
+        found.append(
+            Difference(
+                str(shown.verbose_name),
+                words.of(shown, new),
+                words.of(shown, old) if older is not None else None,
+                changed=older is not None,
+            )
+        )
+    return found
 
 
 def _kind(newer: Any, older: Any | None) -> str:
@@ -143,23 +163,3 @@ def _kind(newer: Any, older: Any | None) -> str:
     if gone != was_gone:
         return "deleted" if gone else "restored"
     return "created" if newer.history_type == "+" else "changed"
-
-
-def in_words(shown: Field, value: Any, names: _Names) -> str:
-    """A field's value as the page has it: choices, names and times instead of codes and keys."""
-    if value is None or value == "":
-        return ""
-    if isinstance(shown, ForeignKey):
-        return names.of(shown, value)
-    if shown.choices:
-        return str(dict(shown.flatchoices).get(value, value))
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, datetime):
-        return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
-    if isinstance(value, memoryview | bytes):
-        return _("%(size)s bytes") % {"size": len(value)}
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    text = str(localize(value))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

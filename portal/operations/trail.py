@@ -18,7 +18,6 @@ from portal.audit.models import AccessEntry, AuditEntry, Entry
 
 PAGE_LENGTH = 50
 LOGS: dict[str, type[Entry]] = {TRAIL: AuditEntry, ACCESS: AccessEntry}
-REVIEWED = "audit.reviewed"
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ def narrowed(model: type[Entry], wanted: Mapping[str, Any]) -> QuerySet[Any]:
         entries = entries.filter(action__istartswith=wanted["action"])
     if person := wanted.get("person"):
         entries = entries.filter(Q(actor_name__icontains=person) | Q(service__icontains=person))
+    if role := wanted.get("acting_as"):
+        entries = entries.filter(acting_as__icontains=role)
     if text := wanted.get("text"):
         entries = entries.filter(
             Q(object_repr__icontains=text) | Q(reason__icontains=text) | Q(request_id=text)
@@ -89,10 +90,6 @@ def log_page(
         newer=rows[0].pk if rows and before is not None else None,
         older=rows[-1].pk if more else None,
     )
-
-
-def last_review() -> AuditEntry | None:
-    return AuditEntry.objects.filter(action=REVIEWED).order_by("-pk").first()
 
 
 # --- in words ------------------------------------------------------------------------------------

@@ -220,4 +220,5 @@ EXPECTED = Expectations(
         "inbox": Topic(lambda o, p: "inbox", INBOX, on_objects=False),
         r"person/(?P<pk>\d+)": Topic(lambda o, p: f"person/{o['person'].pk}", None),
     },
+    tasks=ADMINISTERS | OWNER | ACCOUNT_ADMIN | INBOX,
 )

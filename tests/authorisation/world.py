@@ -42,7 +42,7 @@ from tests.authorisation.expectations import NO_ROLE, World
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
-from tests.tracershop.factories import local, make_booking, make_order, shop_world
+from tests.tracershop.factories import make_booking, make_order, shop_world
 from tests.tracershop.releasing import LOT, make_vial
 
 ORDERABLE = date.today() + timedelta(days=14)
@@ -50,6 +50,7 @@ ORDERABLE = date.today() + timedelta(days=14)
 
 def make_world() -> World:
     shop = shop_world()
+    tomorrow = timezone.now() + timedelta(days=1)
     monday = ORDERABLE - timedelta(days=ORDERABLE.weekday())
     sides = []
     for customer, endpoint, slot in (
@@ -69,13 +70,11 @@ def make_world() -> World:
                 "released": _released(shop, slot, monday),
                 **_production(shop, customer),
                 **_mappings(shop, endpoint),
-                "booked": make_booking(
-                    f"B{endpoint.pk}", local(monday, 10), room=f"PET {endpoint.pk}"
-                ),
+                "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
             }
         )
-    make_booking("unmapped", local(monday, 11), room="A new room")
+    make_booking("unmapped", tomorrow, room="A new room")
     return World(*sides)
 
 

@@ -169,11 +169,19 @@ def every_part() -> dict[str, Any]:
         "inbox": import_string(handler.check)(b"note").decode(),
         "health": [r.ok for r in run_checks() if r.name == "dummy"],
         "signable": import_string(registry.signable("dummy.thing").payload)(Thing.objects.get()),
+        "clinical": signed_configuration("dummy"),
         "demo_people": [p.name for p in all_people() if "dummy" in "".join(p.groups)],
         "things": things,
         "again": again,
         "faults": [str(fault) for fault in verify_all()],
     }
+
+
+def signed_configuration(label: str) -> Any:
+    """What of the module was signed when the demo was loaded."""
+    from portal.operations.models import SignedConfiguration
+
+    return list(SignedConfiguration.objects.filter(module=label).values_list("stated", flat=True))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from portal.access.models import DirectoryGroup
 from portal.accounts.models import User
 from portal.content import demo as content_demo
 from portal.operations import demo
+from portal.operations.configuration import look_at, modules_with_clinical_settings
 from portal.operations.demo import DemoPerson, as_rows, load_tree, people
+from portal.operations.models import SignedConfiguration
 from portal.organisation.models import Unit
 from portal.signing.services import has_pin
 
@@ -58,6 +60,17 @@ def test_the_demo_is_loaded_once_and_a_second_start_changes_nothing(
     assert first["organisation_unit"] >= 9
     call_command("load_demo", stdout=said)
     assert rows() == first
+
+
+@pytest.mark.requirement("OP-005")
+def test_the_demo_begins_with_signed_configurations(settings: Settings) -> None:
+    settings.PORTAL_DEMO = True
+    call_command("load_demo", stdout=StringIO())
+    (signed,) = SignedConfiguration.objects.all()
+    assert (signed.module, signed.signed_by.subject) == ("tracershop", demo.CONFIGURATION_SIGNER)
+    assert "F-18" in signed.stated["isotopes"]
+    assert {look_at(module).state for module in modules_with_clinical_settings()} == {"signed"}
+    assert can(signed.signed_by, "operations.sign_configuration")
 
 
 @pytest.mark.requirement("PT-001", "PT-010")

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from portal.audit.verification import verify_all
 from portal.demo.processes import RunningService
 from portal.inbox.models import InboundMessage
-from portal.notifications.services import queue_mail
+from portal.notifications.outbox import queue_mail
 from portal.operations import health, tasks
 from portal.operations.health import (
     BEAT_SILENT_AFTER,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from html import unescape
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.template import engines
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django_cotton.compiler_regex import CottonCompiler
 from tracershop.models import Customer
 
 from portal.access.models import DirectoryGroup, Role, RoleGrant
@@ -19,6 +22,7 @@ from portal.operations.histories import changes
 from portal.records.context import ServiceActor, acting
 from portal.records.services import restore, soft_delete
 from tests.support.factories import give, make_unit, make_user
+from tests.support.patients_app.models import Patient
 
 pytestmark = pytest.mark.django_db
 
@@ -168,3 +172,104 @@ def test_fields_that_a_model_keeps_secret_are_not_shown(monkeypatch: pytest.Monk
     role = Role.objects.create(code="access.t", name="Tester", module="access", privileges=[])
     monkeypatch.setattr(Role, "secret_fields", ("name",), raising=False)
     assert "Tester" not in [line.new for line in changes(role)[0][0].differences]
+
+
+# --- personal data, other roles, links ---------------------------------------------------------
+
+
+def make_patient() -> Patient:
+    unit = make_unit("ward")
+    Role.objects.create(code="p.v", name="v", module="patients", privileges=["patients.view"])
+    Role.objects.create(
+        code="p.p", name="p", module="patients", privileges=["patients.see_personal_data"]
+    )
+    patient = Patient.objects.create(
+        name="Anna Andersen", born_on=date(2015, 3, 4), number="1", unit=unit
+    )
+    with acting(actor=ServiceActor("import")):
+        fresh = Patient.objects.get(pk=patient.pk)
+        fresh.name, fresh.number = "Berta Bentsen", "2"
+        fresh.save()
+    return patient
+
+
+@pytest.mark.requirement("PT-015", "PT-020")
+def test_personal_data_is_masked_in_the_history_and_that_it_changed_is_told() -> None:
+    patient = make_patient()
+    reader, nurse = make_user("Rita Reader"), make_user("Nora Nurse")
+    for person in (reader, nurse):
+        give(person, "p.v", patient.unit, data_scope=RoleGrant.DataScope.UNIT)
+    give(nurse, "p.p", patient.unit)
+    path = f"/operations/history/patients.patient/{patient.pk}/"
+    page = client_of(reader).get(path).content.decode()
+    assert "Andersen" not in page
+    assert "Bentsen" not in page
+    assert "2015" not in page
+    assert "<del>•••</del>" in page
+    assert "<ins>•••</ins>" in page
+    page = client_of(nurse).get(path).content.decode()
+    assert "<del>Anna Andersen</del>" in page
+    assert "<ins>Berta Bentsen</ins>" in page
+
+
+@pytest.mark.requirement("PT-015", "PT-020")
+def test_a_long_history_of_personal_data_costs_no_query_a_row() -> None:
+    patient = make_patient()
+    nurse = make_user("Nora Nurse")
+    give(nurse, "p.p", patient.unit)
+
+    def queries() -> int:
+        with acting(actor=nurse), CaptureQueriesContext(connection) as captured:
+            changes(Patient.objects.get(pk=patient.pk))
+        return len(captured)
+
+    queries()
+    few = queries()
+    with acting(actor=ServiceActor("import")):
+        for n in range(40):
+            fresh = Patient.objects.get(pk=patient.pk)
+            fresh.name = f"Name {n}"
+            fresh.save()
+    assert queries() == few
+
+
+@pytest.mark.requirement("PT-006", "PT-020")
+def test_who_acted_in_another_role_is_told_with_both(auditor: User) -> None:
+    with acting(actor=make_user("Support Person"), acting_as="Shop user at Nordhavn"):
+        role = Role.objects.create(code="access.t", name="Tester", module="access", privileges=[])
+    (change,) = changes(role)[0]
+    assert (change.who, change.service) == ("Support Person", "")
+    assert change.acting_as == "Shop user at Nordhavn"
+    page = client_of(auditor).get(f"/operations/history/access.role/{role.pk}/").content.decode()
+    assert "Support Person, acting as Shop user at Nordhavn" in words_of(page)
+
+
+@pytest.mark.requirement("PT-021")
+def test_deleting_and_restoring_are_marked_on_the_page(auditor: User) -> None:
+    role = Role.objects.create(code="access.t", name="Tester", module="access", privileges=[])
+    soft_delete(role)
+    path = f"/operations/history/access.role/{role.pk}/"
+    page = client_of(auditor).get(path).content.decode()
+    assert "tone-red" in page
+    assert page.count("Deleted") >= 2  # beside the title, and in the timeline
+    restore(role)
+    assert "tone-green" in client_of(auditor).get(path).content.decode()
+
+
+def links(person: User, record: object) -> str:
+    request = RequestFactory().get("/")
+    request.user = person
+    source = CottonCompiler().process('<c-record-items :record="record" />')
+    return engines["django"].from_string(source).render({"record": record}, request)
+
+
+@pytest.mark.requirement("PT-024")
+def test_every_record_page_can_link_to_history_and_to_who_saw_it(auditor: User) -> None:
+    unit = make_unit("hospital")
+    for_auditor, for_others = links(auditor, unit), links(make_user("Nobody"), unit)
+    assert f"/operations/history/organisation.unit/{unit.pk}/" in for_auditor
+    assert f"/operations/who-saw/?object_type=organisation.unit&amp;object_id={unit.pk}" in (
+        for_auditor
+    )
+    assert f"/operations/history/organisation.unit/{unit.pk}/" in for_others
+    assert "who-saw" not in for_others

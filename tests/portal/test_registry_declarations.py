@@ -172,7 +172,8 @@ def test_everything_that_is_named_by_its_dotted_name_exists() -> None:
         dotted += [
             name
             for name in (
-                module.task_source, module.search_source, module.demo_people, module.demo_data
+                module.task_source, module.search_source, module.clinical_settings,
+                module.demo_people, module.demo_data,
             )
             if name
         ]  # fmt: skip

@@ -135,6 +135,7 @@ def test_every_part_of_a_declaration_is_in_use(start: Start) -> None:
     assert part["inbox"] == "note"
     assert part["health"] == [True]
     assert part["signable"] == {"name": "A first thing"}
+    assert part["clinical"] == [{"most_things": 10}]
     assert part["demo_people"] == ["Vibeke Skovmose", "Preben Mosegaard"]
     assert part["things"][0] == 1
     assert part["again"] == part["things"]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import connections
 from tracershop.models import Order, Vial
 from tracershop.services.release import ReleaseRequest
 
 from portal.signing.services import UnlockedKey, has_pin, unlock
 from tests.support.signing import PIN, give_pin
+from tests.support.threads import at_once as at_once  # for those who take the rest from here
 from tests.tracershop.factories import MONDAY, World, local, make_order
 
 RELEASE_AT = local(MONDAY, 7, 30)
@@ -52,26 +50,3 @@ def signer(user: Any) -> UnlockedKey:
 
 def wanted(order: Order, *vials: Vial, lot: str = "", confirmed: Any = ()) -> ReleaseRequest:
     return ReleaseRequest(order.pk, frozenset(vial.pk for vial in vials), lot, frozenset(confirmed))
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """What each act gave, or the exception that it raised: all begun at the same moment, each in a
-    thread and a database connection of its own."""
-    barrier = threading.Barrier(len(acts))
-    results: list[Any] = [None] * len(acts)
-
-    def run(number: int, act: Callable[[], Any]) -> None:
-        try:
-            barrier.wait(10)
-            results[number] = act()
-        except Exception as error:
-            results[number] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number, act)) for number, act in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results

@@ -25,9 +25,12 @@ from tracershop.models import (
 from tracershop.models.reach import SEE_ALL, SEE_OWN
 
 from portal.access.decision import can, forget_held, visible
+from portal.access.models import Role
+from portal.access.services import grant_role
 from portal.accounts.models import User
 from portal.organisation.models import Unit
 from portal.records.context import ServiceActor
+from portal.records.errors import Refused
 from portal.records.services import soft_delete
 from portal.registry import registry
 from tests.support.factories import give, make_unit, make_user
@@ -222,3 +225,17 @@ def test_no_row_is_listed_twice_though_it_is_in_reach_twice(world, model):
         )
     keys = list(visible(both, model.objects.all()).values_list("pk", flat=True))
     assert len(keys) == len(set(keys)) > 0
+
+
+@pytest.mark.requirement("TS-100", "PT-013")
+def test_a_production_admin_gives_external_people_their_role_in_the_shop(world):
+    admin, person = make_user("Asta Admin"), make_user("Ole Outside", kind=User.Kind.EXTERNAL)
+    give(admin, "tracershop.production_admin", world.region)
+    for code, given in (("shop_external", True), ("shop_superuser", False)):
+        role = Role.objects.get(code=f"tracershop.{code}")
+        values = {"actor": admin, "user": person, "role": role, "unit": world.customer_b.unit}
+        if given:
+            assert grant_role(**values, reason="orders for Søndersø").role == role
+        else:
+            with pytest.raises(Refused):
+                grant_role(**values, reason="more than the admin holds")

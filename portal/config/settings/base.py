@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -25,6 +25,8 @@ PORTAL_SUPPORT_CONTACT = os.environ.get("PORTAL_SUPPORT_CONTACT", "IT service de
 PORTAL_THEME = os.environ.get("PORTAL_THEME", "base")
 PORTAL_KEYS_DIR = os.environ.get("PORTAL_KEYS_DIR", str(STATE / "keys"))
 PORTAL_ANCHOR_FILE = os.environ.get("PORTAL_ANCHOR_FILE", str(STATE / "audit-anchors.jsonl"))
+# A second place for the audit trail's anchors: another file, syslog:/dev/log or syslog:host:514
+PORTAL_ANCHOR_COPY = os.environ.get("PORTAL_ANCHOR_COPY", "")
 PORTAL_ARGON2: dict[str, int] = {}  # empty: RFC 9106's second recommendation
 
 # --- modules ---------------------------------------------------------------------------------
@@ -219,9 +221,14 @@ CELERY_TIMEZONE = "UTC"
 
 # --- accounts --------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+PORTAL_LOGIN = os.environ.get("PORTAL_LOGIN", "oidc")  # how staff log in: oidc or cas
+PORTAL_ACCOUNTS_BY_REQUEST = os.environ.get("PORTAL_ACCOUNTS_BY_REQUEST", "") == "yes"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "portal.accounts.backends.RegionalIdBackend",
+    {
+        "oidc": "portal.accounts.backends.RegionalIdBackend",
+        "cas": "portal.accounts.backends.CasBackend",
+    }[PORTAL_LOGIN],
     "portal.accounts.backends.ExternalAccountBackend",
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -257,11 +264,23 @@ OIDC_USE_PKCE = True
 OIDC_PKCE_CODE_CHALLENGE_METHOD = "S256"
 OIDC_CREATE_USER = True
 OIDC_TIMEOUT = 10
+OIDC_CLOCK_SKEW_S = int(os.environ.get("OIDC_CLOCK_SKEW_S", "30"))
 OIDC_STATE_SIZE = 32
 OIDC_VERIFY_KID = True
 OIDC_CLAIM_REGIONAL_ID = os.environ.get("OIDC_CLAIM_REGIONAL_ID", "preferred_username")
 OIDC_CLAIM_GROUPS = os.environ.get("OIDC_CLAIM_GROUPS", "groups")
 LOGIN_REDIRECT_URL_FAILURE = "/accounts/refused/"
+
+# with a slash at its end, e.g. https://login.example/cas/
+CAS_SERVER_URL = os.environ.get("CAS_SERVER_URL", "")
+# what the server calls these; empty: the CAS user name
+CAS_ATTRIBUTES = {
+    "subject": os.environ.get("CAS_ATTRIBUTE_SUBJECT", ""),
+    "regional_id": os.environ.get("CAS_ATTRIBUTE_REGIONAL_ID", ""),
+    "name": os.environ.get("CAS_ATTRIBUTE_NAME", "displayName"),
+    "email": os.environ.get("CAS_ATTRIBUTE_MAIL", "mail"),
+    "groups": os.environ.get("CAS_ATTRIBUTE_GROUPS", "memberOf"),
+}
 
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=30)
@@ -331,6 +350,7 @@ EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
 EMAIL_TIMEOUT = 10
+PORTAL_DIGEST_AT = time.fromisoformat(os.environ.get("PORTAL_DIGEST_AT", "07:00"))
 DEFAULT_FROM_EMAIL = os.environ.get("PORTAL_MAIL_FROM", "portal@hospital.invalid")
 
 # --- Wagtail ---------------------------------------------------------------------------------
@@ -350,6 +370,15 @@ PORTAL_HL7_HOST = os.environ.get("PORTAL_HL7_HOST", "127.0.0.1")
 PORTAL_HL7_PORT = int(os.environ.get("PORTAL_HL7_PORT", "2575"))
 PORTAL_HL7_MAX_BYTES = 1024 * 1024
 PORTAL_INBOX_KEEP_DAYS = 7
+
+# --- logs ------------------------------------------------------------------------------------
+# Days after which the whole logs are verified again, the nights between only what was added;
+# 0: the whole every night, which takes a few seconds a million entries.
+PORTAL_AUDIT_WHOLE_EVERY = timedelta(days=int(os.environ.get("PORTAL_AUDIT_WHOLE_EVERY_DAYS", "0")))
+# Years that access log entries stay at least (NEN 7513: five); 0: for ever. A check holds it.
+PORTAL_ACCESS_LOG_KEEP_YEARS = int(os.environ.get("PORTAL_ACCESS_LOG_KEEP_YEARS", "0"))
+# Days within which the audit trail is to be reviewed and signed off anew; 0: nobody is reminded.
+PORTAL_TRAIL_REVIEW_DAYS = int(os.environ.get("PORTAL_TRAIL_REVIEW_DAYS", "31"))
 
 # --- operations ------------------------------------------------------------------------------
 # Who may read /metrics: each of the two that is set must hold; none set, nobody may.

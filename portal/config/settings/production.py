@@ -19,4 +19,10 @@ SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SESSION_COOKIE_NAME = "__Host-portal"
 
+# a backup that never ran, and a configuration that nobody signed, are told
+PORTAL_BACKUP_STAMP = PORTAL_BACKUP_STAMP or str(STATE / "last-backup")
+PORTAL_REQUIRE_SIGNED_CONFIGURATION = (
+    os.environ.get("PORTAL_REQUIRE_SIGNED_CONFIGURATION", "yes") == "yes"
+)
+
 INSTALLED_APPS = installed_apps(PORTAL_MODULE_SETTINGS)

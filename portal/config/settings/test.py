@@ -21,6 +21,8 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
 CELERY_TASK_ALWAYS_EAGER = False
+# a site in a thread of the tests' process would write between them; processes are told to
+PORTAL_WATCH_CONFIGURATION = os.environ.get("PORTAL_WATCH_CONFIGURATION") == "yes"
 LANGUAGE_CODE = "en"
 
 PORTAL_MODULE_SETTINGS = {

@@ -1,30 +1,27 @@
-"""Browsing, exporting and reviewing the logs. Reading them is logged too (PT-024)."""
+"""Browsing and exporting the logs. Reading them is logged too (PT-024)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from portal.access.decision import can, require
 from portal.audit.chain import ACCESS, TRAIL
 from portal.audit.services import Access, log_access
 from portal.operations import exports
-from portal.operations.forms import LogFilter, ReviewForm
-from portal.operations.services import review_trail
-from portal.operations.trail import LOGS, last_review, log_page, narrowed, readable
+from portal.operations.forms import LogFilter
+from portal.operations.reviews import REVIEW, last_review
+from portal.operations.trail import LOGS, log_page, narrowed, readable
 from portal.records.errors import Refused
 
 BROWSE = "audit.browse_logs"
 EXPORT = "audit.export_logs"
 NAMES = {TRAIL: "audit trail", ACCESS: "access log"}
-LONGEST_PRINT = 2_000
 
 
 @require_safe
@@ -49,6 +46,7 @@ def browse(request: HttpRequest, log: str) -> HttpResponse:
             "narrowed": bool(form.narrowing()),
             "may_export": can(request.user, EXPORT),
             "review": last_review() if log == TRAIL else None,
+            "may_review": log == TRAIL and can(request.user, REVIEW),
         },
     )
 
@@ -107,34 +105,3 @@ def export(request: HttpRequest) -> HttpResponse:
         )
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
-
-
-@require_safe
-def print_access(request: HttpRequest) -> HttpResponse:
-    """*Who saw my file*: the access log of one patient or one object, on paper."""
-    require(request.user, BROWSE)
-    form = LogFilter(request.GET)
-    wanted = form.cleaned_data if form.is_valid() else {}
-    if not (wanted.get("patient") or (wanted.get("object_type") and wanted.get("object_id"))):
-        raise Refused(_("Name one patient, or one object."), code="whose_file")
-    entries = narrowed(LOGS[ACCESS], wanted)
-    log_access(
-        Access.PRINT, NAMES[ACCESS], data=form.narrowing(), patient=wanted.get("patient", "")
-    )
-    sheet = Paginator(entries.order_by("-pk"), LONGEST_PRINT).page(1)
-    return render(
-        request,
-        "operations/access_print.html",
-        {"wanted": wanted, "entries": sheet, "printed_at": timezone.now()},
-    )
-
-
-@require_POST
-def review(request: HttpRequest) -> HttpResponse:
-    """Sign off that the trail was reviewed up to its newest entry."""
-    form = ReviewForm(request.POST)
-    if not form.is_valid():
-        raise Refused(_("Write what was looked at."), code="no_remark")
-    review_trail(actor=request.user, reason=form.cleaned_data["remark"])
-    messages.success(request, _("The review is in the audit trail."))
-    return redirect("operations:audit")

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.template import loader
 
 
@@ -17,6 +18,8 @@ def _page(request: HttpRequest, template: str, status: int, **context: Any) -> H
             "error_number": getattr(request, "id", ""),
             "portal_name": settings.PORTAL_NAME,
             "support_contact": settings.PORTAL_SUPPORT_CONTACT,
+            "acting_as": getattr(request, "acting_as", ""),
+            "csrf_token": get_token(request),
             **context,
         }
     )

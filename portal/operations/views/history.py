@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from portal.access.decision import can, visible
@@ -49,8 +50,19 @@ def history(request: HttpRequest, model: str, pk: str) -> HttpResponse:
             "more": more,
             "browses": browses,
             "entries": _entries(label, pk) if browses else [],
+            "restore_url": _restore_url(request.user, record),
         },
     )
+
+
+def _restore_url(user: Any, record: Any) -> str:
+    """Where the removed record is brought back, for those who may."""
+    policy = getattr(type(record), "access", None)
+    if not getattr(record, "is_deleted", False) or policy is None or not policy.restore:
+        return ""
+    if not can(user, policy.restore, record):
+        return ""
+    return reverse("operations:restore", args=[record._meta.label_lower, record.pk])  # noqa: SLF001
 
 
 def _record(user: Any, model: type[Model], pk: str) -> Any:

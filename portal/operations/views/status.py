@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import redis
 from django.conf import settings
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.access.decision import can, require
 from portal.audit.chain import CHAINS
-from portal.audit.models import Verification
-from portal.inbox.models import InboundMessage
 from portal.notifications.models import OutboxMail
+from portal.operations import state
+from portal.operations.configuration import (
+    modules_with_clinical_settings,
+    non_clinical_reason,
+)
 from portal.operations.health import is_ready, run_checks
 from portal.registry import registry
 
@@ -56,23 +61,50 @@ def _facts(request: HttpRequest) -> dict[str, Any]:
         "ready": is_ready(results),
         "quarantined": registry.quarantined,
         "modules": registry.installed_modules(),
-        "inbox": _depths(InboundMessage.objects.all(), InboundMessage.State),
+        "inbox": state.inbox_depths(),
         "inbox_url": _inbox_url(request),
-        "outbox": _depths(OutboxMail.objects.all(), OutboxMail.State),
+        "outbox": state.outbox_depths(),
         "given_up": _given_up(request),
-        "verifications": [
-            Verification.objects.filter(chain=chain).first() or {"chain": chain} for chain in CHAINS
-        ],
+        "verifications": _verifications(),
+        "signatures": state.last_signature_verification(),
+        "backup": _backup(),
+        "disk": state.disk(),
+        "live": _asked(state.websocket_connections),
+        "waiting_tasks": _asked(state.waiting_tasks),
+        "configurations": _configurations(),
         "release": settings.PORTAL_RELEASE,
     }
 
 
-def _depths(rows: Any, states: Any) -> list[dict[str, Any]]:
-    counts = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+def _configurations() -> list[dict[str, Any]]:
+    now = timezone.now()
     return [
-        {"code": state.value, "label": state.label, "count": counts.get(state.value, 0)}
-        for state in states
+        {"module": module, "reason": non_clinical_reason(module.label, now)}
+        for module in modules_with_clinical_settings()
     ]
+
+
+def _verifications() -> list[Any]:
+    newest = state.last_verifications()
+    return [newest.get(chain) or {"chain": chain} for chain in CHAINS]
+
+
+def _asked(ask: Callable[[], int]) -> int | None:
+    """None where Redis does not answer: its own lamp says so."""
+    try:
+        return ask()
+    except redis.RedisError:
+        return None
+
+
+def _backup() -> dict[str, Any] | None:
+    """None where this installation tells of no backup (the demo)."""
+    if not settings.PORTAL_BACKUP_STAMP:
+        return None
+    try:
+        return {"at": state.last_backup_at()}
+    except (OSError, ValueError):  # its lamp says why
+        return {"at": None}
 
 
 def _inbox_url(request: HttpRequest) -> str:

@@ -66,5 +66,6 @@ class Dummy(PortalModule):
     )
     health_checks = (HealthCheck("dummy", "dummy.tasks.check"),)
     signables = (Signable("dummy.thing", _("A thing"), "dummy.tasks.signed_facts"),)
+    clinical_settings = "dummy.tasks.clinical_settings"
     demo_people = "dummy.demo.people"
     demo_data = "dummy.demo.load"

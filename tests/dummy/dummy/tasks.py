@@ -45,3 +45,7 @@ def take_note(message: Any) -> str:
 
 def signed_facts(thing: Any) -> dict[str, Any]:
     return {"name": thing.name}
+
+
+def clinical_settings() -> dict[str, Any]:
+    return {"most_things": registry.settings_for("dummy").most_things}
