@@ -32,11 +32,13 @@ def content_sql(row: str) -> str:
 
     ``acting_as`` came later: it is hashed where there is one, so older entries stay as they were.
     """
-    columns = ", ".join(f"{row}.{name}" for name in COLUMNS)
+    columns = ", ".join(
+        [f"{row}.id", f"(extract(epoch from {row}.at) * 1000000)::bigint"]
+        + [f"{row}.{name}" for name in COLUMNS]
+    )
     return (
-        f"(jsonb_build_array({row}.id, (extract(epoch from {row}.at) * 1000000)::bigint,"
-        f" {columns}) || CASE WHEN {row}.acting_as = '' THEN '[]'::jsonb"
-        f" ELSE jsonb_build_array({row}.acting_as) END)::text"
+        f"CASE WHEN {row}.acting_as = '' THEN jsonb_build_array({columns})::text"
+        f" ELSE jsonb_build_array({columns}, {row}.acting_as)::text END"
     )
 
 

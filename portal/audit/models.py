@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -52,6 +53,11 @@ class AccessEntry(Entry):
     class Meta(Entry.Meta):
         verbose_name = _("access log entry")
         verbose_name_plural = _("access log")
+        indexes = [
+            *Entry.Meta.indexes,
+            # most entries name no patient
+            models.Index(fields=["patient"], condition=~Q(patient=""), name="access_of_patient"),
+        ]
         triggers = [*append_only(), chained(ACCESS)]
 
 
@@ -75,15 +81,20 @@ class ChainLink(models.Model):
 
 
 class Verification(models.Model):
-    """The outcome of a verification run, for the operations page."""
+    """The outcome of a verification run; ``partial``: of a run that is not finished."""
 
     at = models.DateTimeField(default=timezone.now)
     chain = models.CharField(max_length=10)
+    from_seq = models.BigIntegerField(default=1)
+    to_seq = models.BigIntegerField(default=0)
+    head_hash = models.CharField(max_length=64, default="", blank=True)
     entries = models.BigIntegerField()
     faults = models.JSONField(default=list)
+    partial = models.BooleanField(default=False)
 
     class Meta:
-        ordering = ("-at",)
+        ordering = ("-at", "-pk")
+        indexes = [models.Index(fields=["chain", "-at"], name="verification_newest")]
         triggers = append_only()
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from django.db import models
 
 from portal.audit.models import AccessEntry, AuditEntry, Entry
 from portal.records.context import current_act
+from portal.records.personal import unmasked
 
 
 class Access(StrEnum):
@@ -44,8 +45,20 @@ def record(
 def log_access(
     kind: Access, obj: Any = None, *, patient: str = "", data: dict[str, Any] | None = None
 ) -> AccessEntry:
-    """Note in the access log that the acting person opened, exported, … ``obj``."""
-    return _append(AccessEntry, kind.value, obj, patient=patient, data=data)
+    """Note in the access log that the acting person opened, exported, … ``obj``.
+
+    ``patient`` is whose file it is; a model says so itself with ``access_log_patient``.
+    """
+    return _append(AccessEntry, kind.value, obj, patient=patient or patient_of(obj), data=data)
+
+
+def patient_of(obj: Any) -> str:
+    """The identifier of the patient whose file ``obj`` is part of, '' where there is none.
+
+    A model states it as an attribute ``access_log_patient``: then no log line of it can forget.
+    """
+    with unmasked():
+        return str(getattr(obj, "access_log_patient", "") or "")
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:

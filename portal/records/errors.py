@@ -25,6 +25,8 @@ class FieldDifference:
     before: Any
     theirs: Any
     yours: Any
+    name: str = ""
+    """The record's field."""
 
 
 @dataclass

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from portal.audit.anchors import write_anchors
 from portal.audit.chain import CHAINS
-from portal.audit.verification import entry_count, verify_all, write_anchors
+from portal.audit.verification import entry_count, verify_all
+from portal.records.context import ServiceActor, acting
 
 
 class Command(BaseCommand):
@@ -16,11 +18,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
+            "--since-last",
+            action="store_true",
+            help="only what was added since the last sound verification",
+        )
+        parser.add_argument(
             "--anchor", action="store_true", help="append the signed heads to the anchor file"
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        faults = verify_all()
+        faults = verify_all(whole=not options["since_last"])
         for fault in faults:
             self.stderr.write(str(fault))
         if faults:
@@ -29,4 +36,5 @@ class Command(BaseCommand):
         counts = ", ".join(f"{chain} {entry_count(chain)} entries" for chain in CHAINS)
         self.stdout.write(f"sound: {counts}")
         if options["anchor"]:
-            self.stdout.write(f"{write_anchors()} heads anchored")
+            with acting(actor=ServiceActor("audit_verify")):
+                self.stdout.write(f"{write_anchors()} heads anchored")
