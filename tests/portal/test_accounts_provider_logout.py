@@ -214,7 +214,7 @@ def over(seconds: float) -> float:
         {"headers": {"kid": "another"}},
         {"key": rsa.generate_private_key(public_exponent=65537, key_size=2048)},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_token_that_is_not_right_in_every_part_logs_nobody_out(
     client: Client, provider: TokenProvider, ane: User, changes: dict[str, Any]
