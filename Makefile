@@ -15,7 +15,7 @@ COLLECTED := var/static/staticfiles.json
 CATALOGUES := $(shell find portal modules themes -type f -name '*.po')
 COMPILED := .cache/messages
 
-TYPED := portal/registry.py $(shell find portal modules -not -path '*/build/*' \
+TYPED := portal/registry.py $(shell find portal modules -not -path '*/build/*' -not -path '*skeleton*' \
   \( -name rules -o -name services -o -name rules.py -o -name services.py \))
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses=8 --dist=worksteal

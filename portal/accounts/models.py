@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.access.models import Profile, Role
 from portal.access.policies import AccessPolicy, Anywhere, ByUnit
@@ -174,7 +175,7 @@ class AccountRequest(Record):
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.REQUESTED
     )
-    module = models.CharField(_("for"), max_length=50)
+    module = models.CharField(pgettext_lazy("module", "for"), max_length=50)
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="account_requests")
     wish = models.TextField(_("what it is needed for"))
     requester = models.ForeignKey(
