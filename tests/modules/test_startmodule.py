@@ -194,7 +194,8 @@ def test_a_new_module_passes_the_project_s_checks_and_its_own_tests(
     said = scratch.run(
         "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
         cwd=module,
-        DATABASE_URL=services.server_url,
+        # another name: its databases are called after it, and it drops them when it ends
+        DATABASE_URL=embedded.with_database(services.server_url, f"module_{services.worker}"),
         PORTAL_TEST_BASE_TEMPLATE=template_of(services),
     )  # fmt: skip
     assert " passed" in said

@@ -24,6 +24,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Domain:
     domain = Domain("room", (source,), tmp_path / "locale")
     monkeypatch.setattr(catalogues, "ROOT", tmp_path)
     monkeypatch.setattr(catalogues, "domains", lambda: [domain])
+    monkeypatch.setattr(catalogues, "LANGUAGES", ("da",))
     return domain
 
 

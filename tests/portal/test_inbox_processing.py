@@ -8,11 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
-from portal.access.models import Role, RoleGrant
+from portal.access.models import GroupMember, PeopleGroup, Role, RoleGrant
 from portal.inbox.errors import ContentGone
 from portal.inbox.models import InboundMessage
 from portal.inbox.services import (
@@ -262,8 +261,8 @@ def test_what_goes_to_quarantine_alerts_those_who_may_see_it_and_nobody_else() -
     unit = make_unit("production")
     operator, other, left = make_user("Olga"), make_user("Otto"), make_user("Lars", is_active=False)
     through_a_group = make_user("Greta")
-    group = Group.objects.create(name="night shift")
-    group.user_set.add(through_a_group)
+    group = PeopleGroup.objects.create(name="night shift", unit=unit)
+    GroupMember.objects.create(group=group, user=through_a_group)
     give(operator, "inbox.operator", unit)
     give(left, "inbox.operator", unit)
     RoleGrant.objects.create(role=Role.objects.get(code="inbox.operator"), unit=unit, group=group)

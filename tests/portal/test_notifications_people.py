@@ -257,7 +257,7 @@ def test_a_digest_is_in_the_person_s_language(person: User) -> None:
     User.all_objects.filter(pk=person.pk).update(language="da")
     notify(person, "warning", level=Notification.Level.WARNING)
     assert send_digests(MORNING) == 1
-    assert "besked" in OutboxMail.objects.get().subject
+    assert "meddelelse" in OutboxMail.objects.get().subject
 
 
 def test_digests_of_many_people_are_found_with_a_fixed_number_of_queries(

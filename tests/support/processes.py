@@ -213,6 +213,7 @@ def identity_provider(listening: socket.socket) -> Generator[IdentityProvider, N
     from portal.demo import identity_provider as provider  # slow: only for those who use it
 
     people: list[provider.Person] = []
+    listening.listen()
     with provider.running_in_thread(people, listening=listening) as issuer:
         yield IdentityProvider(issuer, people)
 

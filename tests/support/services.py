@@ -91,9 +91,9 @@ def _start() -> Services:
         oidc_socket=socket.socket(),
         started=started,
     )
-    # Taken now, since the settings name the provider; it is started when a test wants it.
+    # Taken now, since the settings name the provider; it listens when a test wants it, and until
+    # then refuses at once: nothing that asks whether it is there has to wait.
     services.oidc_socket.bind(("127.0.0.1", 0))
-    services.oidc_socket.listen()
     state = run_folder / worker / "state"
     state.mkdir(parents=True, exist_ok=True)
     # Children that tests start (a Celery worker, a listener) read the same environment.
