@@ -161,7 +161,8 @@ def change_many(records: Iterable[Any], **values: Any) -> int:
 def _change_batch(given: list[Any], values: Mapping[str, Any], now: datetime) -> None:
     model = type(given[0])
     # past the managers that refuse update(): the history is written below
-    rows: models.QuerySet[Any] = models.QuerySet(model).filter(pk__in=[record.pk for record in given])
+    keys = [record.pk for record in given]
+    rows: models.QuerySet[Any] = models.QuerySet(model).filter(pk__in=keys)
     fresh = list(rows.select_for_update(no_key=True).order_by("pk"))
     for record, row in zip(given, fresh, strict=True):
         if row.version != record.version:
