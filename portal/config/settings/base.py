@@ -92,6 +92,12 @@ def installed_apps(module_settings: dict[str, dict[str, object]]) -> list[str]:
 
 # each settings file that builds on this one sets INSTALLED_APPS = installed_apps(…), once
 
+# Triggers are put in place after every migrate, not by it: as operations of migrations they made
+# an empty database take minutes (ADR 0011). Those of a module that is gone stay on its tables.
+PGTRIGGER_MIGRATIONS = False
+PGTRIGGER_INSTALL_ON_MIGRATE = True
+PGTRIGGER_PRUNE_ON_INSTALL = False
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.operations.middleware.RequestId",

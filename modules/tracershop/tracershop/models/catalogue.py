@@ -32,6 +32,7 @@ class Tracer(Record):
     class Kind(models.TextChoices):
         ACTIVITY = "activity", _("by activity (MBq)")
         INJECTION = "injection", _("by injections")
+        ISOTOPE = "isotope", _("as the bare isotope (MBq)")
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     isotope = models.ForeignKey(Isotope, on_delete=models.PROTECT, related_name="tracers")
@@ -41,6 +42,15 @@ class Tracer(Record):
     max_vial_mbq = models.FloatField(_("greatest plausible activity of a vial (MBq)"))
     min_vial_ml = models.FloatField(_("least plausible volume of a vial (ml)"), default=0.1)
     max_vial_ml = models.FloatField(_("greatest plausible volume of a vial (ml)"), default=50)
+    shelf_life_min = models.PositiveIntegerField(
+        _("shelf life (min)"), default=600, help_text=_("From calibration to expiry of a batch.")
+    )
+    chemical_form = models.CharField(
+        _("physical and chemical form"),
+        max_length=200,
+        blank=True,
+        help_text=_("As the transport document says it, e.g. liquid, sodium fluoride in saline."),
+    )
 
     class Meta(Record.Meta):
         verbose_name = _("tracer")
@@ -54,6 +64,11 @@ class Tracer(Record):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def by_slot(self) -> bool:
+        """Ordered as MBq at a delivery slot; else as a number of injections at a time."""
+        return self.kind != self.Kind.INJECTION
 
 
 class CatalogueEntry(Record):

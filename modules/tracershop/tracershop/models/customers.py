@@ -77,6 +77,27 @@ class Endpoint(Record):
         return self.name
 
 
+class Contact(Record):
+    """Whom of a customer production calls, in a recall first of all (TS-087)."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contacts")
+    name = models.CharField(_("name"), max_length=200)
+    function = models.CharField(_("function"), max_length=100, blank=True)
+    phone = models.CharField(_("telephone"), max_length=40)
+    email = models.EmailField(_("e-mail"), blank=True)
+    order = models.PositiveSmallIntegerField(_("called as number"), default=1)
+
+    access = shop_policy("customer")
+
+    class Meta(Record.Meta):
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        ordering = ("order", "name")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.phone})"
+
+
 class Representation(Record):
     """The person may act for the customer (TS-101)."""
 

@@ -1,7 +1,8 @@
-"""Vials as the dispenser filled them, and the batches they come from (TS-060 to TS-063)."""
+"""Vials: as the dispenser filled them, or entered by hand (TS-060 to TS-063)."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -13,30 +14,6 @@ from tracershop.models.catalogue import Tracer
 from tracershop.models.customers import Customer
 from tracershop.models.orders import Order
 from tracershop.models.reach import vial_policy
-
-
-class Batch(Record):
-    """What quality control says of one production. A lot without a batch has no verdict yet."""
-
-    class Status(models.TextChoices):
-        QUARANTINE = "quarantine", _("Quarantine")
-        RELEASED = "released", _("Released")
-        CONDITIONALLY_RELEASED = "conditionally_released", _("Conditionally released")
-        REJECTED = "rejected", _("Rejected")
-        RECALLED = "recalled", _("Recalled")
-
-    lot = models.CharField(_("lot"), max_length=40, unique=True)
-    tracer = models.ForeignKey(Tracer, on_delete=models.PROTECT, related_name="batches")
-    status = models.CharField(
-        _("status"), max_length=25, choices=Status.choices, default=Status.QUARANTINE
-    )
-    status_reason = models.TextField(_("reason"), blank=True)
-
-    class Meta(Record.Meta):
-        verbose_name = _("batch")
-
-    def __str__(self) -> str:
-        return self.lot
 
 
 class Vial(Record):
@@ -70,6 +47,10 @@ class Vial(Record):
     )
     source = models.ForeignKey(
         InboundMessage, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    # who entered it by hand, or changed it since (TS-063)
+    entered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="vials"
