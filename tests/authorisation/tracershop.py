@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.authorisation import (
+    tracershop_batches,
+    tracershop_changes,
+    tracershop_papers,
+    tracershop_production,
+    tracershop_setup,
+    tracershop_standing,
+)
 from tests.authorisation.expectations import Expectations, Row, Topic, pk_of, post
-
-EXTERNAL = frozenset({"tracershop.shop_external"})
-SUPERUSER = frozenset({"tracershop.shop_superuser"})
-INTERNAL = SUPERUSER | {"tracershop.shop_internal"}
-SHOP = EXTERNAL | INTERNAL
-SITE = frozenset({"tracershop.site_admin"})
-ADMIN = SITE | {"tracershop.production_admin"}
-PRODUCTION = ADMIN | {"tracershop.production_user"}
-EVERYBODY = SHOP | PRODUCTION
-MAPPERS = SUPERUSER | SITE
+from tests.authorisation.tracershop_roles import (
+    ADMIN,
+    EVERYBODY,
+    INTERNAL,
+    MAPPERS,
+    PRODUCTION,
+    SHOP,
+    SUPERUSER,
+)
 
 
 def _order(objects: Any, person: Any) -> dict[str, Any]:
@@ -83,6 +90,12 @@ EXPECTED = Expectations(
         "tracershop:end_representation": post(
             SUPERUSER | ADMIN, args=pk_of("representation"), data=_room, exact=True
         ),
+        **tracershop_standing.URLS,
+        **tracershop_changes.URLS,
+        **tracershop_production.URLS,
+        **tracershop_batches.URLS,
+        **tracershop_papers.URLS,
+        **tracershop_setup.URLS,
     },
     topics={
         r"tracershop/day/(?P<day>\d{4}-\d\d-\d\d)": Topic(

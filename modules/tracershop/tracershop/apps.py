@@ -47,6 +47,7 @@ _PRODUCTION = (
     "tracershop.accept_order",
     "tracershop.release_order",
     "tracershop.manage_vials",
+    "tracershop.recall_batch",
     "inbox.read_messages",
     "inbox.replay_messages",
 )
@@ -82,7 +83,10 @@ class Tracershop(PortalModule):
         Privilege("tracershop.release_order", _("Release orders"), house_wide=True),
         Privilege("tracershop.manage_vials", _("Settle vials and batches"), house_wide=True),
         Privilege("tracershop.certify_releaser", _("Certify releasers"), house_wide=True),
-        Privilege("tracershop.manage_setup", _("Set up customers, tracers and slots")),
+        Privilege("tracershop.recall_batch", _("Recall batches"), house_wide=True),
+        Privilege(
+            "tracershop.manage_setup", _("Set up customers, tracers and slots"), house_wide=True
+        ),
     )
     # weakest first: of several that the directory gives, the last is kept
     roles = (

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tracershop.urls_shop import urlpatterns as shop
+from tracershop import (
+    urls_batches,
+    urls_changes,
+    urls_papers,
+    urls_production,
+    urls_setup,
+    urls_shop,
+    urls_standing,
+)
 from tracershop.views import board, certifications, orders, release, vials
 
 app_name = "tracershop"
@@ -23,5 +31,11 @@ urlpatterns = [
     path("certifications/", certifications.certifications, name="certifications"),
     path("certifications/add/", certifications.add, name="certify"),
     path("certifications/<int:pk>/revoke/", certifications.revoke, name="revoke_certification"),
-    *shop,
+    *urls_shop.urlpatterns,
+    *urls_standing.urlpatterns,
+    *urls_changes.urlpatterns,
+    *urls_production.urlpatterns,
+    *urls_batches.urlpatterns,
+    *urls_papers.urlpatterns,
+    *urls_setup.urlpatterns,
 ]

@@ -18,6 +18,7 @@ RELEASE = "tracershop.release_order"
 VIALS = "tracershop.manage_vials"
 CERTIFY = "tracershop.certify_releaser"
 SETUP = "tracershop.manage_setup"
+RECALL = "tracershop.recall_batch"
 
 
 def represented(user: Any) -> Any:
@@ -55,6 +56,7 @@ def shop_policy(customer: str, **more: str) -> AccessPolicy:
             RELEASE: all_units,
             VIALS: all_units,
             SETUP: all_units,
+            RECALL: all_units,
         },
         through=customer,
         **more,

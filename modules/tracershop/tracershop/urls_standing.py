@@ -1,0 +1,7 @@
+"""Calendar, week, standing orders: their addresses."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
