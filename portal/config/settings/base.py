@@ -72,7 +72,6 @@ THIRD_PARTY_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
-    "pgtrigger",
     "simple_history",
     "guardian",
     "mozilla_django_oidc",
@@ -86,17 +85,21 @@ THIRD_PARTY_APPS = [
 
 
 def installed_apps(module_settings: dict[str, dict[str, object]]) -> list[str]:
-    """The portal, whatever modules are installed and sound, and the libraries."""
-    return [*PORTAL_APPS, *discover(module_settings).app_configs, *THIRD_PARTY_APPS]
+    """The portal, whatever modules are installed and sound, and the libraries.
 
+    pgtrigger is first: what the others write after a migrate finds its triggers in place.
+    """
+    modules = discover(module_settings).app_configs
+    return ["pgtrigger", *PORTAL_APPS, *modules, *THIRD_PARTY_APPS]
 
-# each settings file that builds on this one sets INSTALLED_APPS = installed_apps(…), once
 
 # Triggers are put in place after every migrate, not by it: as operations of migrations they made
 # an empty database take minutes (ADR 0011). Those of a module that is gone stay on its tables.
 PGTRIGGER_MIGRATIONS = False
 PGTRIGGER_INSTALL_ON_MIGRATE = True
 PGTRIGGER_PRUNE_ON_INSTALL = False
+
+# each settings file that builds on this one sets INSTALLED_APPS = installed_apps(…), once
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
