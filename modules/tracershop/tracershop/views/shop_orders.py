@@ -22,7 +22,7 @@ from portal.records.errors import Refused, StaleRecord
 from portal.records.merging import merge_screen
 from tracershop.forms.calculator import Calculator
 from tracershop.forms.ordering import ActivityOrderForm, InjectionOrderForm, OrderForm
-from tracershop.models import Customer, Order, Tracer
+from tracershop.models import Customer, Order
 from tracershop.models.reach import PLACE
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus, may_edit
@@ -37,10 +37,10 @@ _TYPED = ("activity_mbq", "calculated", "intended_use", "comment", "late_reason"
 
 @require_http_methods(["GET", "POST"])
 def order_activity(request: HttpRequest) -> HttpResponse:
-    """Order MBq at a slot."""
+    """Order MBq at a slot, of a tracer or a bare isotope."""
     day = day_of(request)
     slot = slot_on(request.user, _key(request, "slot"), day, timezone.now())
-    if slot is None or slot.entry is None or slot.tracer.kind != Tracer.Kind.ACTIVITY:
+    if slot is None or slot.entry is None or not slot.tracer.by_slot:
         raise Http404
     customer = slot.slot.endpoint.customer
 
@@ -65,7 +65,7 @@ def order_injections(request: HttpRequest) -> HttpResponse:
     """Order a number of injections at a time of the day."""
     day = day_of(request)
     entry = entry_for(request.user, _key(request, "endpoint"), _key(request, "tracer"))
-    if entry is None or entry.tracer.kind != Tracer.Kind.INJECTION:
+    if entry is None or entry.tracer.by_slot:
         raise Http404
     on_behalf = _footing(request, entry.endpoint.customer)
 
@@ -113,7 +113,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
             **form.values,
         )
 
-    if order.kind == Order.Kind.ACTIVITY:
+    if order.kind != Order.Kind.INJECTION:
         return _activity_form(
             request, order.customer, _delivery_of(order), change, context, editing=order
         )
