@@ -44,6 +44,11 @@ def status_word(status: str) -> Any:
 
 
 @register.filter
+def use_word(use: str) -> Any:
+    return Order.Use(use).label if use in Order.Use.values else use
+
+
+@register.filter
 def vial_warning(code: str) -> str:
     return words.vial_warning(code)
 

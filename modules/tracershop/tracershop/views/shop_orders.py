@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -30,7 +30,7 @@ from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.shop import entry_for, orders_on_behalf, slot_on, visible_order
 from tracershop.services import ordering
 from tracershop.views.parameters import day_of, key_of
-from tracershop.views.shop import shop_url
+from tracershop.views.shop import shop_url, week_url
 
 _TYPED = ("activity_mbq", "calculated", "intended_use", "comment", "late_reason", "version")
 
@@ -231,7 +231,7 @@ def _save(
     try:
         order = save(form)
     except StaleRecord as stale:
-        back = shop_url(context["day"], context["customer"].pk)
+        back = _back(request, context["day"], context["customer"].pk)
         return merge_screen(request, form, stale, back=back)
     except Refused as refusal:
         if refusal.code == "gone":
@@ -242,7 +242,13 @@ def _save(
     text = saved if "version" in form.fields else placed
     text %= {"number": order.pk, "what": _told(order)}
     messages.success(request, text)
-    return _away(request, shop_url(order.deliver_on, order.customer_id))
+    return _away(request, _back(request, order.deliver_on, order.customer_id))
+
+
+def _back(request: HttpRequest, day: date, customer_id: int) -> str:
+    """Where the order was begun: the week, or the day."""
+    came_from_week = request.GET.get("from") == "week"
+    return week_url(day, customer_id) if came_from_week else shop_url(day, customer_id)
 
 
 def _told(order: Order) -> str:
@@ -261,7 +267,7 @@ def _show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         template = "_order_dialog.html" if request.method == "GET" else "_order_form.html"
     context |= {
         "action": request.get_full_path(),
-        "back": shop_url(context["day"], context["customer"].pk),
+        "back": _back(request, context["day"], context["customer"].pk),
     }
     status = 422 if context["form"].errors else 200
     return render(request, f"tracershop/shop/{template}", context, status=status)
