@@ -80,4 +80,5 @@ class EndForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, last_day: date, version: int, **options: Any) -> None:
-        super().__init__(*args, initial={"last_day": last_day, "version": version}, **options)
+        options["initial"] = {"last_day": last_day, "version": version}
+        super().__init__(*args, **options)
