@@ -199,8 +199,10 @@ def test_the_month_leads_by_links_to_days_weeks_and_other_months(secretary, worl
 
     page = shown(secretary.get("/tracershop/shop/", DAY))
 
-    assert 'aria-label="Monday 23 November: 1 order, Ordered"' in page
-    assert 'aria-label="Tuesday 24 November: closed, Maintenance"' in page
+    assert "<span>23</span><span" in page
+    assert "November, Monday" in page
+    assert "order, Ordered" in page
+    assert "Closed: Maintenance" in page
     assert f'{PAGE}?day=2026-11-23&amp;customer={world.customer_a.pk}" aria-label="Week 48"' in page
     assert 'rel="prev" href="?day=2026-10-31"' in page
     assert 'rel="next" href="?day=2026-12-02"' in page

@@ -42,10 +42,34 @@ class WeekDelivery:
         return (at is None, at, self.endpoint.name, self.tracer.name)
 
 
+@dataclass(frozen=True)
+class WeekDeadline:
+    """Until when a day's deliveries can be ordered; ``kinds`` of order share it."""
+
+    deadline_at: datetime | None
+    is_open: bool
+    kinds: list[str]
+
+
 @dataclass
 class WeekDay:
     cell: DayCell
     deliveries: list[WeekDelivery] = field(default_factory=list)
+
+    @property
+    def deadlines(self) -> list[WeekDeadline]:
+        """A deadline is one of the day and the kind of order: it is said once, not at each slot."""
+        found: dict[tuple[datetime | None, bool], list[str]] = {}
+        for delivery in self.deliveries:
+            if delivery.offer is None:
+                continue
+            is_open = delivery.offer.obstacle is None
+            kinds = found.setdefault((delivery.offer.deadline_at, is_open), [])
+            if delivery.tracer.kind not in kinds:
+                kinds.append(delivery.tracer.kind)
+        # those not set up last
+        order = sorted(found, key=lambda key: (key[0] is None, key[0]))
+        return [WeekDeadline(*key, kinds=found[key]) for key in order]
 
 
 @dataclass
