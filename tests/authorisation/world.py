@@ -15,6 +15,7 @@ from tracershop.models import (
     Release,
     Representation,
     RoomMapping,
+    StandingOrder,
 )
 from tracershop.models.reach import SEE_OWN
 from tracershop.services.certificates import KIND
@@ -68,6 +69,7 @@ def make_world() -> World:
                 "order": order,
                 "rejected": make_order(shop, slot=slot, day=monday, status=Order.Status.REJECTED),
                 "released": _released(shop, slot, monday),
+                "standing": _standing(shop, slot, monday),
                 **_production(shop, customer),
                 **_mappings(shop, endpoint),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
@@ -76,6 +78,19 @@ def make_world() -> World:
         )
     make_booking("unmapped", tomorrow, room="A new room")
     return World(*sides)
+
+
+def _standing(shop: Any, slot: Any, monday: date) -> StandingOrder:
+    return StandingOrder.objects.create(
+        customer=slot.endpoint.customer,
+        endpoint=slot.endpoint,
+        tracer=slot.run.tracer,
+        slot=slot,
+        weekday=slot.weekday,
+        activity_mbq=500.0,
+        starts_on=monday,
+        ordered_by=shop.secretary,
+    )
 
 
 def _released(shop: Any, slot: Any, monday: date) -> Order:

@@ -102,6 +102,7 @@ def test_it_holds_what_the_pages_have_to_show(folder, monkeypatch):
         "activity",
         "activity",
         "injection",
+        "isotope",
     ]
     today = Order.objects.filter(deliver_on=WEDNESDAY)
     assert set(today.values_list("status", flat=True)) == {"ordered", "accepted", "released"}
@@ -141,7 +142,7 @@ def test_every_released_order_has_one_release_a_valid_signature_and_a_certificat
             documents = IssuedDocument.objects.filter(kind=KIND, object_id=str(release.pk))
             assert [document.revision for document in documents] == [1]
     released = Order.objects.filter(status="released")
-    assert {order.kind for order in released} == {"activity", "injection"}
+    assert {order.kind for order in released} == {"activity", "injection", "isotope"}
     assert Release.objects.filter(confirmed=["less_activity"]).exists()
     releases = Signature.objects.filter(signable="tracershop.release")
     assert releases.count() == released.count()

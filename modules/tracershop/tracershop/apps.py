@@ -116,6 +116,12 @@ class Tracershop(PortalModule):
         ),
         NavigationItem(_("Orders"), "tracershop:shop", "calendar", ("tracershop.see_own_orders",)),
         NavigationItem(
+            _("Standing orders"),
+            "tracershop:standing",
+            "refresh",
+            ("tracershop.see_own_orders",),
+        ),
+        NavigationItem(
             _("Bookings"), "tracershop:bookings", "clock", ("tracershop.order_from_bookings",)
         ),
         NavigationItem(
@@ -159,6 +165,8 @@ class Tracershop(PortalModule):
         PeriodicTask(
             "certificates: issue missing", "tracershop.tasks.issue_missing_certificates", 60
         ),
+        # once an hour: most find nothing to do, and a day begins with its orders placed
+        PeriodicTask("standing orders: place", "tracershop.tasks.place_standing_orders", 3600),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(
             "certifications: announce expiry", "tracershop.tasks.announce_certifications", 24 * 3600

@@ -17,6 +17,8 @@ from tracershop.services.certificates import (
 )
 from tracershop.services.certifications import announce_expiring
 from tracershop.services.dispenser import read_folder
+from tracershop.services.standing_placing import due_standing_orders
+from tracershop.services.standing_placing import place_standing_order as place_days_of
 
 
 @shared_task
@@ -46,6 +48,18 @@ def issue_missing_certificates() -> None:
 @shared_task
 def purge_bookings() -> None:
     purge_old_bookings(actor=ServiceActor("booking purge"))
+
+
+@shared_task(autoretry_for=(Exception,), retry_backoff=5, retry_backoff_max=300, max_retries=10)
+def place_standing_order(standing_order_id: int) -> None:
+    place_days_of(actor=ServiceActor("standing orders"), standing_order_id=standing_order_id)
+
+
+@shared_task
+def place_standing_orders() -> None:
+    """Each in a task of its own: one that fails keeps no other from being placed."""
+    for standing_order_id in due_standing_orders(timezone.now()):
+        place_standing_order.delay(standing_order_id)
 
 
 @shared_task

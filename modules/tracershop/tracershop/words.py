@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tracershop.rules.bookings import UnplacedReason
 from tracershop.rules.calculator import CalculatorErrorCode
+from tracershop.rules.copying import CopyObstacleCode
 from tracershop.rules.deadlines import OrderingObstacleCode
 from tracershop.rules.findings import Facts, Finding
 from tracershop.rules.lots import LotErrorReason
@@ -21,6 +22,20 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
     OrderingObstacleCode: {
         OrderingObstacleCode.CLOSED_DAY: _("%(delivery_day)s is a closed day."),
         OrderingObstacleCode.DEADLINE_PASSED: _("The deadline was %(deadline_at)s."),
+    },
+    CopyObstacleCode: {
+        CopyObstacleCode.STANDING: _("Its standing order places it by itself."),
+        CopyObstacleCode.REJECTED: _("It was rejected; order it anew if it is needed again."),
+        CopyObstacleCode.GHOST: _("Production added it; it was not ordered by the customer."),
+        CopyObstacleCode.ALREADY_ORDERED: _("It is ordered already."),
+        CopyObstacleCode.NOT_IN_CATALOGUE: _("The tracer is not in the catalogue any more."),
+        CopyObstacleCode.NO_SLOT: _("The slot does not deliver on %(day)s."),
+        CopyObstacleCode.NO_DEADLINE: _("No deadline is set up for this kind of order."),
+        CopyObstacleCode.CLOSED_DAY: _("%(day)s is a closed day."),
+        CopyObstacleCode.DEADLINE_PASSED: _("The deadline was %(deadline_at)s."),
+        CopyObstacleCode.TOO_MANY_INJECTIONS: _(
+            "At most %(limit)s injections can be ordered at once."
+        ),
     },
     CalculatorErrorCode: {
         CalculatorErrorCode.NO_ROWS: _("There is no injection to calculate."),

@@ -68,3 +68,17 @@ export function readMessage(text) {
   }
   return null;
 }
+
+/**
+ * Which day of a calendar by weeks a key leads to.
+ * @param {number} index of the day that has the focus, the calendar's first day being 0; -1 for none
+ * @param {string} key as the event names it
+ * @returns {number} index of the day to go to; -1 where the key leads nowhere
+ */
+export function nextDay(index, key) {
+  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
+  if (index < 0) return -1;
+  if (key === "Home") return index - (index % 7);
+  if (key === "End") return index - (index % 7) + 6;
+  return key in steps ? Math.max(index + steps[key], -1) : -1;
+}

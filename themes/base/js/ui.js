@@ -1,5 +1,6 @@
 // Dialogs, rows that open, forms that warn, menus, theme: small behaviours hung on data attributes.
 import { announce } from "./notices.js";
+import { nextDay } from "./rules.js";
 import { string } from "./strings.js";
 import { chooseTheme, chosenTheme } from "./theme_choice.js";
 
@@ -48,6 +49,18 @@ function rowKeys(event) {
       event.preventDefault();
       target.focus();
     }
+  }
+}
+
+// in a calendar the arrows go from day to day
+function calendarKeys(event) {
+  const table = event.target.closest("table[data-arrow-keys]");
+  if (!table || event.altKey || event.ctrlKey || event.metaKey) return;
+  const days = [...table.querySelectorAll("td a")];
+  const next = days[nextDay(days.indexOf(event.target), event.key)];
+  if (next) {
+    event.preventDefault();
+    next.focus();
   }
 }
 
@@ -128,6 +141,7 @@ export function startUi() {
   });
   document.addEventListener("keydown", (event) => {
     rowKeys(event);
+    calendarKeys(event);
     escapeMenu(event);
   });
   document.addEventListener("focusin", (event) => closeMenus(event.target));

@@ -21,7 +21,7 @@ DISPENSER = ServiceActor("dispenser import")
 _AFTER_RUN = timedelta(minutes=15)
 _SHELF_LIFE = timedelta(hours=10)
 _NOBODYS_NUMBER, _NOBODYS_NAME = 99, "Klinik Hareskov"
-_ISOTOPE_WORDS = {"FDG": "18F", "PSMA": "68Ga", "H2O": "15O"}
+_ISOTOPE_WORDS = {"FDG": "18F", "PSMA": "68Ga", "H2O": "15O", "NAF": "18F"}
 
 
 def run_of(order: Order) -> datetime:

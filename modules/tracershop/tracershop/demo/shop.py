@@ -32,6 +32,7 @@ from tracershop.services.mappings import map_procedure, map_room
 from tracershop.services.representation import let_represent
 
 FDG, PSMA, WATER = "[18F]FDG", "[68Ga]PSMA-11", "[15O]Vand"
+FLUORIDE = "[18F]Fluorid"  # ordered as the bare isotope
 NORTH, SOUTH = "Nuklearmedicin Nordhavn", "Nuklearmedicin Køge Bugt"
 COMPANY = "Sundbyøster Dyreforsøg ApS"
 NORTH_1, NORTH_2 = "Nordhavn PET/CT 1", "Nordhavn PET/CT 2"
@@ -42,6 +43,7 @@ STABLE = "Dyrestald, Sundbyøster"
 _CATALOGUE = (
     (NORTH_1, FDG, 1.25, 0),
     (NORTH_1, WATER, 1.0, 6),
+    (NORTH_1, FLUORIDE, 1.2, 0),
     (NORTH_2, FDG, 1.25, 0),
     (NORTH_2, PSMA, 1.2, 0),
     (NORTH_2, WATER, 1.0, 4),
@@ -49,12 +51,14 @@ _CATALOGUE = (
     (SOUTH_1, PSMA, 1.3, 0),
     (SOUTH_2, FDG, 1.35, 0),
     (STABLE, FDG, 1.1, 0),
+    (STABLE, FLUORIDE, 1.1, 0),
 )
 _WEEK, _WORKDAYS = range(7), range(5)
 # tracer, weekdays, ends of synthesis
 _RUNS = (
     (FDG, _WEEK, (time(6, 30), time(11, 30), time(17, 30))),
     (PSMA, _WORKDAYS, (time(9, 15), time(12, 45))),
+    (FLUORIDE, _WORKDAYS, (time(7, 15),)),
 )
 EVERY, EVEN, ODD = DeliverySlot.Parity.EVERY, DeliverySlot.Parity.EVEN, DeliverySlot.Parity.ODD
 # endpoint, tracer, weekdays, deliver times, weeks
@@ -67,6 +71,8 @@ _SLOTS: tuple[tuple[str, str, Any, tuple[time, ...], str], ...] = (
     (SOUTH_2, FDG, (1, 3), (time(9, 30),), EVEN),
     (SOUTH_2, FDG, (0, 2), (time(12, 45),), ODD),
     (STABLE, FDG, (1, 3), (time(13),), EVERY),
+    (NORTH_1, FLUORIDE, _WORKDAYS, (time(9, 30),), EVERY),
+    (STABLE, FLUORIDE, (1, 3), (time(11),), EVERY),
 )
 # room, endpoint
 ROOMS = (("PET1", NORTH_1), ("PET2", NORTH_2), ("KPET1", SOUTH_1))
@@ -109,7 +115,12 @@ def find_shop(people: dict[str, Any]) -> Shop | None:
         return None
     return Shop(
         people=people,
-        tracers={FDG: tracers["FDG"], PSMA: tracers["PSMA"], WATER: tracers["H2O"]},
+        tracers={
+            FDG: tracers["FDG"],
+            PSMA: tracers["PSMA"],
+            WATER: tracers["H2O"],
+            FLUORIDE: tracers["NAF"],
+        },
         customers={row.name: row for row in Customer.all_objects.all()},
         endpoints={row.name: row for row in Endpoint.all_objects.select_related("customer__unit")},
     )
@@ -142,6 +153,7 @@ def _make_tracers() -> None:
         (FDG, "F-18", activity, "FDG", 100_000),
         (PSMA, "Ga-68", activity, "PSMA", 5_000),
         (WATER, "O-15", injection, "H2O", 20_000),
+        (FLUORIDE, "F-18", Tracer.Kind.ISOTOPE, "NAF", 50_000),
     ):
         Tracer.objects.create(
             name=name,
@@ -209,6 +221,7 @@ def _make_schedule(shop: Shop) -> None:
     )
     OrderDeadline.objects.create(order_kind="activity", kind="daily", at=time(13))
     OrderDeadline.objects.create(order_kind="injection", kind="daily", at=time(16))
+    OrderDeadline.objects.create(order_kind="isotope", kind="daily", at=time(12))
     day, name = _next_holiday(timezone.localdate() + timedelta(days=10))
     ClosedDay.objects.create(day=day, name=name)
 
@@ -241,7 +254,7 @@ def _give_rights(shop: Shop) -> None:
             customer_id=shop.customers[customer].pk,
             reason="Bestiller for afdelingen",
         )
-    everything = (FDG, PSMA, WATER)
+    everything = (FDG, PSMA, WATER, FLUORIDE)
     for person, by, tracers, days_left in (
         ("demo-radiochemist", "demo-production-admin", everything, 165),
         ("demo-radiochemist-fdg", "demo-production-admin", (FDG,), 12),

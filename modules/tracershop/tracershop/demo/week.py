@@ -22,7 +22,17 @@ from tracershop.demo.dispensing import (
     were_dispensed,
 )
 from tracershop.demo.radiology import book, order_from_bookings
-from tracershop.demo.shop import FDG, NORTH_1, NORTH_2, PSMA, SOUTH_1, STABLE, WATER, Shop
+from tracershop.demo.shop import (
+    FDG,
+    FLUORIDE,
+    NORTH_1,
+    NORTH_2,
+    PSMA,
+    SOUTH_1,
+    STABLE,
+    WATER,
+    Shop,
+)
 from tracershop.demo.staff import pin_of
 from tracershop.models import Batch, Booking, CatalogueEntry, Order
 from tracershop.rules.moments import local_moment
@@ -54,6 +64,7 @@ _FULL_DAY = (
     (SOUTH_1, FDG, time(12, 30), 1900),
     (SOUTH_1, PSMA, time(14, 15), 320),
     (STABLE, FDG, time(13), 600),
+    (NORTH_1, FLUORIDE, time(9, 30), 750),
 )
 _NEAR_DAY = _FULL_DAY[:5] + _FULL_DAY[7:9] + _FULL_DAY[11:]
 _LATER_DAY = _FULL_DAY[:2] + _FULL_DAY[8:9] + _FULL_DAY[11:]
@@ -193,7 +204,7 @@ def _work_on(shop: Shop, orders: list[Order], now: datetime) -> None:
     first of them has its vials; later ones are as they were ordered."""
     radiochemist = shop.people[_RADIOCHEMIST]
     due = [order for order in orders if order.deliver_at <= now]
-    with_vials = [order for order in orders if order.kind == Order.Kind.ACTIVITY]
+    with_vials = [order for order in orders if order.activity_mbq]
     moments = sorted({order.deliver_at for order in with_vials if order.deliver_at > now})
     if not moments:  # late in the evening: the last delivery still waits for its release
         moments = [_last(due)]
@@ -204,7 +215,7 @@ def _work_on(shop: Shop, orders: list[Order], now: datetime) -> None:
     if due:
         _release(shop, due)
     for order in upcoming:
-        if order.deliver_at == moments[0] and order.kind == Order.Kind.ACTIVITY:
+        if order.deliver_at == moments[0] and order.activity_mbq:
             vials = dispense(order, now, share=1.02)
             allocate_vials(
                 actor=radiochemist, order_id=order.pk, vial_ids=[vial.pk for vial in vials]

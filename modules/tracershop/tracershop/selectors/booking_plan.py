@@ -134,7 +134,7 @@ def _procedure(booking: Booking, mapping: ProcedureMapping) -> BookedProcedure:
         endpoint=mapping.endpoint_id,
         delay_min=mapping.delay_min,
         units=mapping.units,
-        kind=BookingKind(mapping.tracer.kind),
+        kind=BookingKind.ACTIVITY if mapping.tracer.by_slot else BookingKind.INJECTION,
         half_life_s=mapping.tracer.isotope.half_life_s,
     )
 

@@ -61,9 +61,7 @@ def map_procedure(
             _("The tracer is not in the catalogue of %(endpoint)s.") % {"endpoint": endpoint},
             code="not_in_catalogue",
         )
-    if not (math.isfinite(units) and units > 0) or (
-        tracer.kind == Tracer.Kind.INJECTION and units != int(units)
-    ):
+    if not (math.isfinite(units) and units > 0) or (not tracer.by_slot and units != int(units)):
         raise Refused(
             _("Give an activity above 0 MBq, or a whole number of injections."), code="units"
         )

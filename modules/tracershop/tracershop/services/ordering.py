@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,14 +14,27 @@ from portal.audit.services import Access, differences, log_access, record
 from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
-from tracershop.models import CatalogueEntry, Customer, DeliverySlot, Endpoint, Order, Tracer
+from tracershop.models import (
+    CatalogueEntry,
+    Customer,
+    DeliverySlot,
+    Endpoint,
+    Order,
+    StandingOrder,
+    Tracer,
+)
 from tracershop.models.reach import ORDER_LATE, PLACE
 from tracershop.rules.orders import OrderStatus, may_edit
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.topics import BOOKINGS, announce_order
+from tracershop.services.order_checks import (
+    check_activity,
+    check_injections,
+    check_kind,
+    entry_of,
+    use_of,
+)
 from tracershop.words import told
-
-LARGEST_ORDER_MBQ = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -43,9 +55,10 @@ def place_activity_order(
     comment: str = "",
     intended_use: str = Order.Use.HUMAN,
     late_reason: str = "",
+    standing_order: StandingOrder | None = None,
     now: datetime | None = None,
 ) -> Order:
-    """Order ``activity_mbq`` MBq at a slot on a day.
+    """Order ``activity_mbq`` MBq of a tracer, or of the bare isotope, at a slot on a day (TS-003).
 
     Refused: not one's customer, not in the catalogue, no such slot that day, a closed day, the
     deadline passed (production may, with ``late_reason``), an amount that is not above zero.
@@ -59,15 +72,15 @@ def place_activity_order(
     if slot is None:
         raise Refused(_("There is no such delivery slot."), code="gone")
     tracer = slot.run.tracer
-    entry = _entry(slot.endpoint, tracer)
-    _check_kind(tracer, Tracer.Kind.ACTIVITY)
-    _check_activity(activity_mbq)
+    entry = entry_of(slot.endpoint, tracer)
+    check_kind(tracer, by_slot=True)
+    check_activity(activity_mbq)
     allowance = _allowance(actor, slot.endpoint.customer, late_reason)
     found = _slot_on(slot, entry, day, allowance, now or timezone.now())
     return _place(
         actor,
         Order(
-            kind=Order.Kind.ACTIVITY,
+            kind=tracer.kind,
             customer=slot.endpoint.customer,
             endpoint=slot.endpoint,
             tracer=tracer,
@@ -77,7 +90,8 @@ def place_activity_order(
             activity_mbq=float(activity_mbq),
             overhead_factor=entry.overhead_factor,
             comment=comment.strip(),
-            intended_use=_use(intended_use),
+            intended_use=use_of(intended_use),
+            standing_order=standing_order,
         ),
         allowance,
     )
@@ -94,6 +108,7 @@ def place_injection_order(
     intended_use: str,
     comment: str = "",
     late_reason: str = "",
+    standing_order: StandingOrder | None = None,
     now: datetime | None = None,
 ) -> Order:
     """Order a number of injections at a time; at most as many as the catalogue allows."""
@@ -106,9 +121,9 @@ def place_injection_order(
     tracer = Tracer.objects.filter(pk=tracer_id).first()
     if endpoint is None or tracer is None:
         raise Refused(_("There is no such endpoint or tracer."), code="gone")
-    entry = _entry(endpoint, tracer)
-    _check_kind(tracer, Tracer.Kind.INJECTION)
-    _check_injections(injections, entry)
+    entry = entry_of(endpoint, tracer)
+    check_kind(tracer, by_slot=False)
+    check_injections(injections, entry)
     allowance = _allowance(actor, endpoint.customer, late_reason)
     day = inject_at.astimezone(site_zone()).date()
     now = now or timezone.now()
@@ -126,7 +141,8 @@ def place_injection_order(
             deliver_at=inject_at,
             injections=injections,
             comment=comment.strip(),
-            intended_use=_use(intended_use),
+            intended_use=use_of(intended_use),
+            standing_order=standing_order,
         ),
         allowance,
     )
@@ -147,14 +163,14 @@ def edit_order(
 ) -> Order:
     """Change amount, use or comment while the order is *Ordered*, before its deadline."""
     order = _editable(actor, order_id)
-    entry = _entry(order.endpoint, order.tracer)
-    if order.kind == Order.Kind.ACTIVITY:
-        _check_activity(activity_mbq)
+    entry = entry_of(order.endpoint, order.tracer)
+    if order.kind != Order.Kind.INJECTION:
+        check_activity(activity_mbq)
         new: dict[str, Any] = {"activity_mbq": float(activity_mbq or 0)}
     else:
-        _check_injections(injections, entry)
+        check_injections(injections, entry)
         new = {"injections": injections}
-    new |= {"comment": comment.strip(), "intended_use": _use(intended_use)}
+    new |= {"comment": comment.strip(), "intended_use": use_of(intended_use)}
     check_version(order, expected_version, new)
     allowance = _allowance(actor, order.customer, late_reason)
     calendar = Calendar(order.deliver_on, order.deliver_on)
@@ -216,6 +232,8 @@ def _place(actor: Any, order: Order, allowance: Allowance) -> Order:
         "activity_mbq": order.activity_mbq,
         "injections": order.injections,
     }
+    if order.standing_order_id:
+        data["standing_order"] = order.standing_order_id
     record("tracershop.order_placed", order, data=data, reason=allowance.late_reason)
     log_access(Access.CREATE, order)
     announce_order(order, "placed")
@@ -244,17 +262,6 @@ def _allowance(actor: Any, customer: Customer, late_reason: str) -> Allowance:
         return Allowance(on_behalf=False, late_reason="")
     require(actor, ORDER_LATE, customer)
     return Allowance(on_behalf=True, late_reason=late_reason.strip())
-
-
-def _entry(endpoint: Endpoint, tracer: Tracer) -> CatalogueEntry:
-    entry = CatalogueEntry.objects.filter(endpoint=endpoint, tracer=tracer).first()
-    if entry is None:
-        raise Refused(
-            _("%(tracer)s is not in the catalogue of %(endpoint)s.")
-            % {"tracer": tracer, "endpoint": endpoint},
-            code="not_in_catalogue",
-        )
-    return entry
 
 
 def _slot_on(
@@ -287,38 +294,3 @@ def _check_window(
             _("The deadline has passed: ordering late needs a reason."), code="late_reason_needed"
         )
     raise Refused(told(obstacle), code=obstacle.code)
-
-
-def _check_kind(tracer: Tracer, kind: str) -> None:
-    if tracer.kind != kind:
-        raise Refused(
-            _("%(tracer)s is ordered %(kind)s.")
-            % {"tracer": tracer, "kind": tracer.get_kind_display()},
-            code="wrong_kind",
-        )
-
-
-def _check_activity(activity_mbq: float | None) -> None:
-    if (
-        activity_mbq is None
-        or not math.isfinite(activity_mbq)
-        or not 0 < activity_mbq <= LARGEST_ORDER_MBQ
-    ):
-        raise Refused(_("The activity must be above 0 MBq."), code="amount")
-
-
-def _check_injections(injections: int | None, entry: CatalogueEntry) -> None:
-    if not injections or injections < 1:
-        raise Refused(_("Order at least one injection."), code="amount")
-    if injections > entry.max_injections:
-        raise Refused(
-            _("At most %(limit)s injections can be ordered at once.")
-            % {"limit": entry.max_injections},
-            code="too_many_injections",
-        )
-
-
-def _use(value: str) -> str:
-    if value not in Order.Use.values:
-        raise Refused(_("Say what the tracer is for: human, animal or other."), code="use")
-    return value

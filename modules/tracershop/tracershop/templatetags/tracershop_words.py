@@ -16,6 +16,7 @@ register = template.Library()
 
 _TONES = {"ordered": "amber", "accepted": "blue", "released": "green", "rejected": "grey"}
 _ICONS = {"ordered": "clock", "accepted": "check", "released": "shield", "rejected": "cross"}
+_KINDS = {"activity": _("activity"), "injection": _("injections"), "isotope": _("isotope")}
 _ACTS = {
     "tracershop.order_placed": (_("Ordered"), "plus"),
     "tracershop.order_edited": (_("Changed"), "pencil"),
@@ -41,6 +42,17 @@ def status_icon(status: str) -> str:
 @register.filter
 def status_word(status: str) -> Any:
     return Order.Status(status).label if status in Order.Status.values else ""
+
+
+@register.filter
+def kind_word(kind: str) -> Any:
+    """A kind of order in one word, beside its deadline."""
+    return _KINDS.get(kind, kind)
+
+
+@register.filter
+def use_word(use: str) -> Any:
+    return Order.Use(use).label if use in Order.Use.values else use
 
 
 @register.filter

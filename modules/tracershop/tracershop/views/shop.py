@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from portal.access.decision import can, require
 from tracershop.models import Customer, Order
-from tracershop.models.reach import ORDER_BOOKINGS, SEE_OWN
+from tracershop.models.reach import ORDER_BOOKINGS, PLACE, SEE_OWN
 from tracershop.selectors.shop import customers_for, shop_day
 from tracershop.selectors.topics import customer_topic
 from tracershop.views.parameters import day_of
@@ -24,13 +24,10 @@ _REMEMBERED = "tracershop_customer"
 @require_GET
 def shop(request: HttpRequest) -> HttpResponse:
     """A day of one customer; htmx fetches the same without the frame."""
-    customers = customers_for(request.user)
-    if not customers:
-        require(request.user, SEE_OWN)
-        return render(request, "tracershop/shop/no_customer.html")
-    day = day_of(request)
-    customer = _chosen(request, customers)
-    now = timezone.now()
+    customers, customer = chosen_customer(request)
+    if customer is None:
+        return represents_nobody(request)
+    day, now = day_of(request), timezone.now()
     context = {
         "customers": customers,
         "customer": customer,
@@ -40,6 +37,7 @@ def shop(request: HttpRequest) -> HttpResponse:
         "shop": shop_day(request.user, customer, day, now),
         "statuses": Order.Status.values,
         "topic": customer_topic(customer.pk),
+        "may_repeat": can(request.user, PLACE, customer),
         "may_order_bookings": can(request.user, ORDER_BOOKINGS, customer),
         **_neighbours(day),
     }
@@ -51,8 +49,26 @@ def shop_url(day: date, customer_id: int) -> str:
     return f"{reverse('tracershop:shop')}?day={day:%Y-%m-%d}&customer={customer_id}"
 
 
+def week_url(day: date, customer_id: int) -> str:
+    return f"{reverse('tracershop:week')}?day={day:%Y-%m-%d}&customer={customer_id}"
+
+
+def represents_nobody(request: HttpRequest) -> HttpResponse:
+    """Who holds a role of the shop is told what to do; others have no business here."""
+    require(request.user, SEE_OWN)
+    return render(request, "tracershop/shop/no_customer.html")
+
+
+def chosen_customer(request: HttpRequest) -> tuple[list[Customer], Customer | None]:
+    """The customers one sees, and the one asked for, else the one looked at last; None without any.
+
+    Another's does not exist (TS-006).
+    """
+    customers = customers_for(request.user)
+    return customers, _chosen(request, customers) if customers else None
+
+
 def _chosen(request: HttpRequest, customers: list[Customer]) -> Customer:
-    """The customer asked for, else the one looked at last. Another's does not exist (TS-006)."""
     by_key = {str(customer.pk): customer for customer in customers}
     if asked := request.GET.get("customer"):
         if asked not in by_key:

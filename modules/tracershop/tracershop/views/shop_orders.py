@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +22,7 @@ from portal.records.errors import Refused, StaleRecord
 from portal.records.merging import merge_screen
 from tracershop.forms.calculator import Calculator
 from tracershop.forms.ordering import ActivityOrderForm, InjectionOrderForm, OrderForm
-from tracershop.models import Customer, Order, Tracer
+from tracershop.models import Customer, Order
 from tracershop.models.reach import PLACE
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus, may_edit
@@ -30,17 +30,17 @@ from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.shop import entry_for, orders_on_behalf, slot_on, visible_order
 from tracershop.services import ordering
 from tracershop.views.parameters import day_of, key_of
-from tracershop.views.shop import shop_url
+from tracershop.views.shop import shop_url, week_url
 
 _TYPED = ("activity_mbq", "calculated", "intended_use", "comment", "late_reason", "version")
 
 
 @require_http_methods(["GET", "POST"])
 def order_activity(request: HttpRequest) -> HttpResponse:
-    """Order MBq at a slot."""
+    """Order MBq at a slot, of a tracer or a bare isotope."""
     day = day_of(request)
     slot = slot_on(request.user, _key(request, "slot"), day, timezone.now())
-    if slot is None or slot.entry is None or slot.tracer.kind != Tracer.Kind.ACTIVITY:
+    if slot is None or slot.entry is None or not slot.tracer.by_slot:
         raise Http404
     customer = slot.slot.endpoint.customer
 
@@ -65,7 +65,7 @@ def order_injections(request: HttpRequest) -> HttpResponse:
     """Order a number of injections at a time of the day."""
     day = day_of(request)
     entry = entry_for(request.user, _key(request, "endpoint"), _key(request, "tracer"))
-    if entry is None or entry.tracer.kind != Tracer.Kind.INJECTION:
+    if entry is None or entry.tracer.by_slot:
         raise Http404
     on_behalf = _footing(request, entry.endpoint.customer)
 
@@ -113,7 +113,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
             **form.values,
         )
 
-    if order.kind == Order.Kind.ACTIVITY:
+    if order.kind != Order.Kind.INJECTION:
         return _activity_form(
             request, order.customer, _delivery_of(order), change, context, editing=order
         )
@@ -231,7 +231,7 @@ def _save(
     try:
         order = save(form)
     except StaleRecord as stale:
-        back = shop_url(context["day"], context["customer"].pk)
+        back = _back(request, context["day"], context["customer"].pk)
         return merge_screen(request, form, stale, back=back)
     except Refused as refusal:
         if refusal.code == "gone":
@@ -242,7 +242,13 @@ def _save(
     text = saved if "version" in form.fields else placed
     text %= {"number": order.pk, "what": _told(order)}
     messages.success(request, text)
-    return _away(request, shop_url(order.deliver_on, order.customer_id))
+    return _away(request, _back(request, order.deliver_on, order.customer_id))
+
+
+def _back(request: HttpRequest, day: date, customer_id: int) -> str:
+    """Where the order was begun: the week, or the day."""
+    came_from_week = request.GET.get("from") == "week"
+    return week_url(day, customer_id) if came_from_week else shop_url(day, customer_id)
 
 
 def _told(order: Order) -> str:
@@ -261,7 +267,7 @@ def _show(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         template = "_order_dialog.html" if request.method == "GET" else "_order_form.html"
     context |= {
         "action": request.get_full_path(),
-        "back": shop_url(context["day"], context["customer"].pk),
+        "back": _back(request, context["day"], context["customer"].pk),
     }
     status = 422 if context["form"].errors else 200
     return render(request, f"tracershop/shop/{template}", context, status=status)

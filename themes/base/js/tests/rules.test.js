@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { activityAt, formatDuration, formatNumber, readMessage, reconnectDelay } from "../rules.js";
+import {
+  activityAt,
+  formatDuration,
+  formatNumber,
+  nextDay,
+  readMessage,
+  reconnectDelay,
+} from "../rules.js";
 
 const F18_S = 6586.2;
 const AT = Date.UTC(2026, 10, 21, 8, 15);
@@ -38,4 +45,17 @@ test("what is not of the protocol is no message", () => {
   }
   assert.equal(readMessage('{"type":"change","topic":"board","what":"order"}').topic, "board");
   assert.equal(readMessage('{"type":"welcome","release":"1"}').release, "1");
+});
+
+test("in a calendar the arrows go a day or a week, and never before its first day", () => {
+  assert.equal(nextDay(8, "ArrowLeft"), 7);
+  assert.equal(nextDay(8, "ArrowRight"), 9);
+  assert.equal(nextDay(8, "ArrowUp"), 1);
+  assert.equal(nextDay(8, "ArrowDown"), 15);
+  assert.equal(nextDay(3, "ArrowUp"), -1);
+  assert.equal(nextDay(0, "ArrowLeft"), -1);
+  assert.equal(nextDay(10, "Home"), 7);
+  assert.equal(nextDay(10, "End"), 13);
+  assert.equal(nextDay(10, "a"), -1);
+  assert.equal(nextDay(-1, "ArrowRight"), -1);
 });
