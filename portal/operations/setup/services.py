@@ -1,4 +1,4 @@
-"""Adding, changing and ending set-up records: the only writers of :mod:`portal.operations.setup`."""
+"""Adding, changing and ending set-up records: the only writers of this package."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SetupRules:
 
     model: type[BareRecord]
     privilege: str
-    taken: Any = _("There is such a record already.")
+    taken: Any = ""
     """The sentence where the database refuses a second one of the kind."""
     forbids: Callable[[Any, Any], None] = lambda new, old: None
     """``(record, as it was or None)``: raises Refused for what is never possible."""
@@ -116,7 +116,7 @@ def save_record(
         with transaction.atomic():
             row.save()
     except IntegrityError:
-        raise Refused(rules.taken, code="taken") from None
+        raise Refused(rules.taken or _("There is such a record already."), code="taken") from None
     if doubts:
         changes["confirmed"] = [None, [each.text for each in doubts]]
     record(rules.act("added" if old is None else "changed"), row, data=changes)

@@ -264,7 +264,8 @@ def is_back(row: Any) -> None:
 def close_days(*, actor: Any, days: Collection[tuple[date, str]], reason: str) -> list[ClosedDay]:
     """Mark several days as closed, all or none; orders that are placed for them stay.
 
-    Refused: ``none`` where no day is given, ``taken`` where one is closed already, ``reason_needed``.
+    Refused: ``none`` where no day is given, ``taken`` where one is closed already, and
+    ``reason_needed``.
     """
     require(actor, SETUP)
     if not reason.strip():

@@ -236,7 +236,7 @@ DEADLINES = SetupPage(
     columns=(
         Column(_("Kind of order"), "get_order_kind_display"),
         Column(_("Deadline"), "get_kind_display"),
-        Column(_("Weekday"), lambda row: row.get_weekday_display() if row.weekday is not None else ""),
+        Column(_("Weekday"), lambda row: "" if row.weekday is None else row.get_weekday_display()),
         Column(_("At"), lambda row: _clock(row.at)),
     ),
     title=_("Deadlines"),
