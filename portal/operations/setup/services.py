@@ -104,7 +104,7 @@ def save_record(
     except ValidationError as error:
         raise Refused(" ".join(error.messages), code="invalid") from None
     if old is not None and (fixed := [name for name in rules.fixed if name in changes]):
-        names = ", ".join(str(row._meta.get_field(name).verbose_name) for name in fixed)  # noqa: SLF001
+        names = ", ".join(str(_field(row, name).verbose_name) for name in fixed)
         raise Refused(_("Not changed any more: %(names)s.") % {"names": names}, code="fixed")
     rules.forbids(row, old)
     doubts = list(rules.doubts(row, old))
@@ -155,7 +155,7 @@ def _demand_reason(reason: str) -> None:
 
 def _hold_owners(row: Any) -> None:
     """Lock what the record belongs to, so that nobody ends that at the same moment."""
-    owners = [
+    owners: list[tuple[Any, Any]] = [
         (field.related_model, getattr(row, field.attname))
         for field in row._meta.concrete_fields  # noqa: SLF001
         if isinstance(field, ForeignKey) and _same_app(field.related_model, row)
@@ -163,6 +163,10 @@ def _hold_owners(row: Any) -> None:
     for model, pk in sorted(owners, key=lambda owner: (owner[0].__name__, owner[1] or 0)):
         if pk is not None:
             locked(model.objects.all(), pk)
+
+
+def _field(row: Any, name: str) -> Any:
+    return row._meta.get_field(name)  # noqa: SLF001
 
 
 def _same_app(model: Any, row: Any) -> bool:
