@@ -291,12 +291,12 @@ def test_an_earlier_slot_of_a_run_is_doubted_when_the_run_moves_past_it(world):
 @pytest.mark.parametrize(
     ("rules", "row", "uses"),
     [
-        (setup.CUSTOMERS, "customer_a", ["1 endpoints", "2 people who represent it",
-                                         "1 orders to come"]),
-        (setup.ENDPOINTS, "endpoint_a", ["6 delivery slots", "2 catalogue entries",
-                                         "1 orders to come"]),
-        (setup.SLOTS, "slot_a", ["1 orders to come"]),
-        (setup.TRACERS, "water", ["2 catalogue entries"]),
+        (setup.CUSTOMERS, "customer_a", ["Endpoints: 1", "People who represent it: 2",
+                                         "Orders to come: 1"]),
+        (setup.ENDPOINTS, "endpoint_a", ["Delivery slots: 6", "Catalogue entries: 2",
+                                         "Orders to come: 1"]),
+        (setup.SLOTS, "slot_a", ["Orders to come: 1"]),
+        (setup.TRACERS, "water", ["Catalogue entries: 2"]),
     ],
 )  # fmt: skip
 def test_what_something_in_force_stands_on_is_not_ended(world, rules, row, uses):
@@ -309,9 +309,9 @@ def test_what_something_in_force_stands_on_is_not_ended(world, rules, row, uses)
 
 def test_a_run_and_an_isotope_and_a_catalogue_entry_are_kept_by_what_uses_them(world):
     entry = CatalogueEntry.objects.get(endpoint=world.endpoint_b, tracer=world.fdg)
-    assert refusal(end, world, setup.RUNS, world.slot_a.run).details == ["3 delivery slots"]
-    assert refusal(end, world, setup.ISOTOPES, world.fdg.isotope).details == ["1 tracers"]
-    assert refusal(end, world, setup.CATALOGUE, entry).details == ["1 delivery slots"]
+    assert refusal(end, world, setup.RUNS, world.slot_a.run).details == ["Delivery slots: 3"]
+    assert refusal(end, world, setup.ISOTOPES, world.fdg.isotope).details == ["Tracers: 1"]
+    assert refusal(end, world, setup.CATALOGUE, entry).details == ["Delivery slots: 1"]
 
 
 def test_a_slot_is_kept_by_a_standing_order_and_not_by_what_is_over_or_rejected(world):
@@ -321,7 +321,7 @@ def test_a_slot_is_kept_by_a_standing_order_and_not_by_what_is_over_or_rejected(
         customer=world.customer_a, endpoint=world.endpoint_a, tracer=world.fdg, slot=world.slot_a,
         weekday=0, activity_mbq=100, starts_on=MONDAY, ordered_by=world.secretary,
     )  # fmt: skip
-    assert refusal(end, world, setup.SLOTS, world.slot_a).details == ["1 standing orders"]
+    assert refusal(end, world, setup.SLOTS, world.slot_a).details == ["Standing orders: 1"]
     soft_delete(standing)
     end(world, setup.SLOTS, world.slot_a)
     assert DeliverySlot.all_objects.get(pk=world.slot_a.pk).is_deleted

@@ -168,7 +168,7 @@ def test_a_doubt_is_shown_and_its_tick_saves(admin, world):
 def test_a_change_shows_what_orders_keep_and_leaves_them(admin, world):
     order = make_order(world)
     address = url("slots_edit", world.slot_a.pk)
-    assert "1 orders to come" in shown(admin.get(address))
+    assert "Orders to come: 1" in shown(admin.get(address))
     sent = {"run": world.slot_a.run.pk, "weekday": "0", "deliver_time": "08:30",
             "parity": "every", "version": 1, "reason": "later lorry"}  # fmt: skip
     answer = admin.post(address, sent)
@@ -214,7 +214,7 @@ def test_a_slot_is_ended_with_a_reason_and_not_while_orders_are_to_come(admin, w
     address = url("slots_end", world.slot_a.pk)
     answer = admin.post(address, {"reason": "not used"})
     assert answer.status_code == 422
-    assert "1 orders to come" in shown(answer)
+    assert "Orders to come: 1" in shown(answer)
     assert address not in shown(admin.get(url("slots_edit", world.slot_a.pk)))
     order.status = Order.Status.REJECTED
     order.save()

@@ -28,7 +28,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Use:
-    """What in force stands on a record, so that this is not ended: *3 delivery slots*."""
+    """What in force stands on a record, so that this is not ended: *Delivery slots: 3*."""
 
     what: Any
     rows: Callable[[Any], QuerySet]
@@ -60,7 +60,7 @@ class SetupRules:
     def uses_of(self, row: Any) -> list[str]:
         """What stands on the record, one line each: a query for each kind."""
         counted = [(use.what, use.rows(row).count()) for use in self.uses]
-        return [f"{count} {what}" for what, count in counted if count]
+        return [f"{what}: {count}" for what, count in counted if count]
 
     def act(self, verb: str) -> str:
         """The audit trail's name of an act."""

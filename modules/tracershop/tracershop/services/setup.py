@@ -47,8 +47,8 @@ from tracershop.selectors.setup import orders_in, orders_to_come
 from tracershop.selectors.topics import announce_setup
 from tracershop.words import told
 
-_SLOTS, _ORDERS, _STANDING = _("delivery slots"), _("orders to come"), _("standing orders")
-_ENTRIES, _PROCEDURES = _("catalogue entries"), _("mapped procedures")
+_SLOTS, _ORDERS, _STANDING = _("Delivery slots"), _("Orders to come"), _("Standing orders")
+_ENTRIES, _PROCEDURES = _("Catalogue entries"), _("Mapped procedures")
 LONGEST_NAME = 100
 
 
@@ -71,8 +71,8 @@ CUSTOMERS = SetupRules(
     SETUP,
     taken=_("Another customer has this name or this number in the dispenser already."),
     uses=(
-        Use(_("endpoints"), lambda row: Endpoint.objects.filter(customer=row)),
-        Use(_("people who represent it"), lambda row: Representation.objects.filter(customer=row)),
+        Use(_("Endpoints"), lambda row: Endpoint.objects.filter(customer=row)),
+        Use(_("People who represent it"), lambda row: Representation.objects.filter(customer=row)),
         Use(_STANDING, lambda row: StandingOrder.objects.filter(customer=row)),
         Use(_ORDERS, lambda row: orders_to_come(customer=row)),
     ),
@@ -87,7 +87,7 @@ ENDPOINTS = SetupRules(
     uses=(
         Use(_SLOTS, lambda row: DeliverySlot.objects.filter(endpoint=row)),
         Use(_ENTRIES, lambda row: CatalogueEntry.objects.filter(endpoint=row)),
-        Use(_("mapped rooms"), lambda row: RoomMapping.objects.filter(endpoint=row)),
+        Use(_("Mapped rooms"), lambda row: RoomMapping.objects.filter(endpoint=row)),
         Use(_PROCEDURES, lambda row: ProcedureMapping.objects.filter(endpoint=row)),
         Use(_STANDING, lambda row: StandingOrder.objects.filter(endpoint=row)),
         Use(_ORDERS, lambda row: orders_to_come(endpoint=row)),
@@ -162,7 +162,7 @@ ISOTOPES = SetupRules(
     fixed=("symbol",),
     forbids=_check_isotope,
     doubts=_in_words(selectors.doubts_of_isotope),
-    uses=(Use(_("tracers"), lambda row: Tracer.objects.filter(isotope=row)),),
+    uses=(Use(_("Tracers"), lambda row: Tracer.objects.filter(isotope=row)),),
     changed=_of_all,
 )
 TRACERS = SetupRules(
@@ -172,10 +172,10 @@ TRACERS = SetupRules(
     forbids=_check_tracer,
     uses=(
         Use(_ENTRIES, lambda row: CatalogueEntry.objects.filter(tracer=row)),
-        Use(_("runs"), lambda row: ProductionRun.objects.filter(tracer=row)),
+        Use(_("Runs"), lambda row: ProductionRun.objects.filter(tracer=row)),
         Use(_PROCEDURES, lambda row: ProcedureMapping.objects.filter(tracer=row)),
         Use(
-            _("certifications in force"),
+            _("Certifications in force"),
             lambda row: Certification.objects.filter(
                 tracer=row, expires_on__gte=timezone.localdate()
             ),
