@@ -188,7 +188,7 @@ EXPECTED = Expectations(
         "operations:access_entry": Row(AUDITORS, args=pk_of("access_entry"), others=AUDITORS),
         "operations:who_saw": Row(AUDITORS),
         "operations:history": Row(AUDITORS | TRACERSHOP, args=_customer_history, others=AUDITORS),
-        "operations:removed": Row(tracershop.MAPPERS),
+        "operations:removed": Row(tracershop.MAPPERS | tracershop.ADMIN),
         "operations:removed_of": Row(
             tracershop.MAPPERS,
             args=lambda o, p: {"model": "tracershop.roommapping"},

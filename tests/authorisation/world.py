@@ -9,9 +9,14 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from tracershop.models import (
+    CatalogueEntry,
     Certification,
+    ClosedDay,
+    Contact,
     Order,
+    OrderDeadline,
     ProcedureMapping,
+    QualityTest,
     Release,
     Representation,
     RoomMapping,
@@ -72,6 +77,7 @@ def make_world() -> World:
                 "standing": _standing(shop, slot, monday),
                 **_production(shop, customer),
                 **_mappings(shop, endpoint),
+                **_setup(shop, endpoint),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
             }
@@ -132,6 +138,22 @@ def _mappings(shop: Any, endpoint: Any) -> dict[str, Any]:
     removed = RoomMapping.objects.create(room=f"Old {endpoint.pk}", endpoint=endpoint)
     soft_delete(removed)
     return {"room": room, "procedure": procedure, "removed_room": removed}
+
+
+def _setup(shop: Any, endpoint: Any) -> dict[str, Any]:
+    number = endpoint.pk % 300
+    return {
+        "contact": Contact.objects.create(customer=endpoint.customer, name="Lis", phone="1234"),
+        "entry": CatalogueEntry.objects.filter(endpoint=endpoint).order_by("pk").first(),
+        "run": shop.slot_a.run,
+        "deadline": OrderDeadline.objects.order_by("pk").first(),
+        "closed_day": ClosedDay.objects.create(
+            day=date(2031, 1, 1) + timedelta(days=number), name="Closed"
+        ),
+        "tracer": shop.fdg,
+        "isotope": shop.fdg.isotope,
+        "quality_test": QualityTest.objects.create(tracer=shop.fdg, name=f"pH {number}"),
+    }
 
 
 def _portal(shop: Any, customer: Any) -> dict[str, Any]:

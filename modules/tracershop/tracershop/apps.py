@@ -140,6 +140,7 @@ class Tracershop(PortalModule):
             "shield",
             ("tracershop.certify_releaser",),
         ),
+        NavigationItem(_("Set-up"), "tracershop:setup", "gear", ("tracershop.manage_setup",)),
     )
     home_panels = (
         HomePanel(

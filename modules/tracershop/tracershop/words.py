@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ from tracershop.rules.deadlines import OrderingObstacleCode
 from tracershop.rules.findings import Facts, Finding
 from tracershop.rules.lots import LotErrorReason
 from tracershop.rules.release import ObstacleCode, ReleaseWarningCode
+from tracershop.rules.setup import SetupDoubtCode
 from tracershop.rules.vials import VialWarningCode
 
 _SENTENCES: dict[type, dict[Any, Any]] = {
@@ -100,6 +101,36 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         VialWarningCode.VOLUME_IMPLAUSIBLE: _("The volume is outside plausible limits."),
         VialWarningCode.TYPED_BY_HAND: _("A value was typed by a person, not measured."),
     },
+    SetupDoubtCode: {
+        SetupDoubtCode.BEFORE_SYNTHESIS: _(
+            "Delivered at %(deliver_time)s, before the end of synthesis at %(ends_at)s."
+        ),
+        SetupDoubtCode.PAST_SHELF_LIFE: _(
+            "Delivered %(hours)s h after the end of synthesis; the tracer lasts %(shelf_life_h)s h."
+        ),
+        SetupDoubtCode.OVERLAP: _(
+            "The endpoint has a slot of the tracer at %(deliver_time)s in these weeks already."
+        ),
+        SetupDoubtCode.OVER: _("The last day, %(expires_on)s, is over: nobody can order it."),
+        SetupDoubtCode.NOT_IN_CATALOGUE: _(
+            "%(tracer)s is not in the catalogue of %(endpoint)s: nobody can order it there."
+        ),
+        SetupDoubtCode.BY_INJECTIONS: _(
+            "%(tracer)s is ordered by injections, at any time: it needs no slots."
+        ),
+        SetupDoubtCode.SLOTS_OUT_OF_REACH: _(
+            "Delivery slots before the end of synthesis or past the shelf life then: %(count)s."
+        ),
+        SetupDoubtCode.ORDERS_STAY: _(
+            "Orders to come that are placed already: %(count)s. They stay as they are."
+        ),
+        SetupDoubtCode.HALF_LIFE_IN_USE: _(
+            "Orders to come: %(count)s. What they need is calculated with it from now on."
+        ),
+        SetupDoubtCode.ORDERS_ON_CLOSED_DAY: _(
+            "Orders placed for %(day)s: %(count)s. They stay; speak with the customers."
+        ),
+    },
     LotErrorReason: {
         LotErrorReason.EMPTY: _("The lot number is missing."),
         LotErrorReason.SHAPE: _("The lot number is not of the form PREFIX-yymmdd-n."),
@@ -143,6 +174,8 @@ def _shown(value: Any) -> str:
         return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
     if isinstance(value, date):
         return date_format(value, "SHORT_DATE_FORMAT")
+    if isinstance(value, time):
+        return f"{value:%H:%M}"
     if isinstance(value, float):
         return number_format(round(value, 1), use_l10n=True, force_grouping=True)
     if isinstance(value, tuple):

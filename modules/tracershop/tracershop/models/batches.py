@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.records.models import Record
 from portal.signing.models import Signature
 from tracershop.models.catalogue import Tracer
+from tracershop.models.reach import SETUP_RESTORE, house_policy
 from tracershop.models.schedule import ProductionRun
 
 
@@ -79,6 +80,8 @@ class QualityTest(Record):
         _("needed"), max_length=12, choices=Stage.choices, default=Stage.CONDITIONAL
     )
     order = models.PositiveSmallIntegerField(_("place in the list"), default=1)
+
+    access = house_policy(**SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("quality test")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.records.models import Record
 from tracershop.models.customers import Endpoint
-from tracershop.models.reach import shop_policy
+from tracershop.models.reach import SETUP_RESTORE, house_policy, shop_policy
 
 
 class Isotope(Record):
@@ -18,6 +18,8 @@ class Isotope(Record):
     symbol = models.CharField(_("symbol"), max_length=10, unique=True, help_text=_("e.g. F-18"))
     half_life_s = models.FloatField(_("half-life (s)"), validators=[MinValueValidator(0.001)])
     source = models.CharField(_("source of the half-life"), max_length=200)
+
+    access = house_policy(**SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("isotope")
@@ -52,6 +54,8 @@ class Tracer(Record):
         help_text=_("As the transport document says it, e.g. liquid, sodium fluoride in saline."),
     )
 
+    access = house_policy(**SETUP_RESTORE)
+
     class Meta(Record.Meta):
         verbose_name = _("tracer")
         constraints = [
@@ -81,7 +85,7 @@ class CatalogueEntry(Record):
     )
     max_injections = models.PositiveIntegerField(_("greatest number of injections"), default=0)
 
-    access = shop_policy("endpoint__customer")
+    access = shop_policy("endpoint__customer", **SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("catalogue entry")

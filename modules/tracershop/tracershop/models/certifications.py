@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.records.models import Record
 from tracershop.models.catalogue import Tracer
+from tracershop.models.reach import CERTIFY, house_policy
 
 
 class Certification(Record):
@@ -24,6 +25,8 @@ class Certification(Record):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     announced_days = models.PositiveSmallIntegerField(null=True, editable=False)
+
+    access = house_policy(CERTIFY)
 
     class Meta(Record.Meta):
         verbose_name = _("certification")

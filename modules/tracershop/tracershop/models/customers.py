@@ -10,7 +10,7 @@ from guardian.models import UserObjectPermissionBase
 
 from portal.organisation.models import Unit
 from portal.records.models import Record
-from tracershop.models.reach import shop_policy
+from tracershop.models.reach import SETUP_RESTORE, shop_policy
 
 
 class Customer(Record):
@@ -27,7 +27,7 @@ class Customer(Record):
     external = models.BooleanField(_("external"), default=False)
     address = models.TextField(_("address"), blank=True)
 
-    access = shop_policy("")
+    access = shop_policy("", **SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("customer")
@@ -60,7 +60,7 @@ class Endpoint(Record):
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="endpoints")
     name = models.CharField(_("name"), max_length=200)
 
-    access = shop_policy("customer")
+    access = shop_policy("customer", **SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("endpoint")
@@ -87,7 +87,7 @@ class Contact(Record):
     email = models.EmailField(_("e-mail"), blank=True)
     order = models.PositiveSmallIntegerField(_("called as number"), default=1)
 
-    access = shop_policy("customer")
+    access = shop_policy("customer", **SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("contact")

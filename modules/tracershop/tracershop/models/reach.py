@@ -63,6 +63,18 @@ def shop_policy(customer: str, **more: str) -> AccessPolicy:
     )
 
 
+def house_policy(privilege: str = SETUP, **more: str) -> AccessPolicy:
+    """Of what belongs to no customer (tracers, runs, deadlines …): production looks at it, who
+    holds ``privilege`` keeps it; both wherever they hold it."""
+    anywhere = Anywhere()
+    scopes = {SEE_ALL: anywhere, privilege: anywhere}
+    return AccessPolicy(view=(SEE_ALL, privilege), scopes=scopes, **more)
+
+
+# of a set-up record: who brings it back from *Removed*, and who is told then
+SETUP_RESTORE = {"restore": SETUP, "after_restore": "tracershop.services.setup.is_back"}
+
+
 def vial_policy() -> AccessPolicy:
     """A vial is seen by production wherever it holds the privilege, also one that has no customer
     yet; a shop sees the vials of what it received."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.records.models import Record
 from tracershop.models.catalogue import Tracer
 from tracershop.models.customers import Endpoint
-from tracershop.models.reach import shop_policy
+from tracershop.models.reach import SETUP_RESTORE, house_policy, shop_policy
 
 
 class Weekday(models.IntegerChoices):
@@ -28,6 +28,8 @@ class ProductionRun(Record):
     tracer = models.ForeignKey(Tracer, on_delete=models.PROTECT, related_name="runs")
     weekday = models.PositiveSmallIntegerField(_("weekday"), choices=Weekday.choices)
     ends_at = models.TimeField(_("end of synthesis"))
+
+    access = house_policy(**SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("run")
@@ -60,7 +62,7 @@ class DeliverySlot(Record):
     )
     expires_on = models.DateField(_("last day"), null=True, blank=True)
 
-    access = shop_policy("endpoint__customer")
+    access = shop_policy("endpoint__customer", **SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("delivery slot")
@@ -92,6 +94,8 @@ class OrderDeadline(Record):
         _("weekday"), choices=Weekday.choices, null=True, blank=True
     )
 
+    access = house_policy()
+
     class Meta(Record.Meta):
         verbose_name = _("deadline")
         constraints = [
@@ -111,6 +115,8 @@ class ClosedDay(Record):
 
     day = models.DateField(_("day"))
     name = models.CharField(_("why"), max_length=100)
+
+    access = house_policy(**SETUP_RESTORE)
 
     class Meta(Record.Meta):
         verbose_name = _("closed day")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 from django.db.models import Count, Min, Q
@@ -15,7 +15,9 @@ from portal.access.decision import can, visible
 from portal.notifications.my_tasks import MyTask
 from tracershop.models import Booking, Certification, Order, RoomMapping, Vial
 from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
+from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus
+from tracershop.selectors.schedule import site_zone
 
 
 def open_tasks(user: Any) -> Iterator[MyTask]:
@@ -29,7 +31,7 @@ def open_tasks(user: Any) -> Iterator[MyTask]:
     if can(user, MAP):
         yield from _rooms()
     if can(user, CERTIFY):
-        yield from _certifications()
+        yield from _certifications(user)
 
 
 def _orders(user: Any) -> Iterator[MyTask]:
@@ -120,15 +122,19 @@ def _rooms() -> Iterator[MyTask]:
         )
 
 
-def _certifications() -> Iterator[MyTask]:
+def _certifications(user: Any) -> Iterator[MyTask]:
+    """Those that end within 30 days, of others: nobody renews their own."""
     today = timezone.localdate()
-    number = Certification.objects.filter(
+    ending = Certification.objects.exclude(user=user).filter(
         expires_on__range=(today, today + timedelta(days=30))
-    ).count()
-    if number:
+    )
+    found = ending.aggregate(number=Count("pk"), first=Min("expires_on"))
+    if found["number"]:
         yield MyTask(
-            _("%(n)s certifications expire within 30 days") % {"n": number},
+            _("%(n)s certifications expire within 30 days") % {"n": found["number"]},
             reverse("tracershop:certifications"),
             icon="shield",
-            count=number,
+            due_at=local_moment(time(0), found["first"], site_zone()),
+            count=found["number"],
+            urgent=found["first"] <= today + timedelta(days=7),
         )

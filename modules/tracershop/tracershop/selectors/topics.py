@@ -43,6 +43,18 @@ def announce_order(order: Order, what: str) -> None:
     publish(customer_topic(order.customer_id), what, order.pk)
 
 
+def announce_setup(customer_id: int | None = None) -> None:
+    """The set-up changed, of one customer or of all: to their pages, to the bookings, and to the
+    boards of the days that have orders to come."""
+    customers = [customer_id] if customer_id else Customer.objects.values_list("pk", flat=True)
+    for pk in customers:
+        publish(customer_topic(pk), "setup")
+    publish(BOOKINGS, "setup")
+    ahead = Order.objects.filter(deliver_on__gte=timezone.localdate())
+    for day in ahead.order_by("deliver_on").values_list("deliver_on", flat=True).distinct():
+        publish(day_topic(day), "setup")
+
+
 def announce_vial(vial: Vial, what: str) -> None:
     """A vial changed: to the vials' page and the board of the day it was filled."""
     publish(VIALS, what, vial.pk)

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -82,7 +83,9 @@ def announce_expiring(*, actor: Any, today: date | None = None) -> int:
             "days": left,
         }
         for person in {row.user, row.granted_by}:
-            notify(person, str(text), url="/tracershop/certifications/", level="warning")
+            # the page is for those who certify
+            url = reverse("tracershop:certifications") if can(person, CERTIFY) else ""
+            notify(person, str(text), url=url, level="warning")
         row.announced_days = step
         row.save()
         told += 1

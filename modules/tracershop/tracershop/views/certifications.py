@@ -1,55 +1,37 @@
-"""Who may release what, and until when."""
+"""Who may release what, and until when (TS-085)."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
-from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from portal.access.acts import ask
 from portal.access.decision import require
-from portal.access.selectors import people_with
-from portal.records.fields import DateInput
-from tracershop.models import Certification, Tracer
-from tracershop.models.reach import CERTIFY, RELEASE
+from portal.access.forms import ReasonForm
+from portal.records.errors import Refused
+from tracershop.forms.certifications import CertificationForm, RenewForm
+from tracershop.models import Certification
+from tracershop.models.reach import CERTIFY
+from tracershop.selectors.certifications import certification_matrix
 from tracershop.services.certifications import certify, revoke_certification
-
-
-class CertificationForm(forms.Form):
-    """Who, which tracer, from when until when, and why."""
-
-    user = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Person"))
-    tracer = forms.ModelChoiceField(queryset=None, label=gettext_lazy("Tracer"))
-    valid_from = forms.DateField(
-        label=gettext_lazy("From"),
-        widget=DateInput,
-    )
-    expires_on = forms.DateField(
-        label=gettext_lazy("Until"),
-        widget=DateInput,
-    )
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=300, help_text=gettext_lazy("E.g. the training.")
-    )
-
-    def __init__(self, *args: object, actor: object, **options: object) -> None:
-        super().__init__(*args, **options)
-        people = people_with(RELEASE).exclude(pk=actor.pk).order_by("name")
-        self.fields["user"].queryset = people
-        self.fields["tracer"].queryset = Tracer.objects.order_by("name")
 
 
 @require_GET
 def certifications(request: HttpRequest) -> HttpResponse:
+    """People and tracers; the form is filled in with what an empty cell leads to."""
     require(request.user, CERTIFY)
     today = timezone.localdate()
-    initial = {"valid_from": today, "expires_on": _a_year_on(today)}
+    initial: dict[str, Any] = {"valid_from": today, "expires_on": _a_year_on(today)}
+    initial |= {name: request.GET[name] for name in ("user", "tracer") if name in request.GET}
     return _page(request, CertificationForm(actor=request.user, initial=initial))
 
 
@@ -57,56 +39,70 @@ def certifications(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     require(request.user, CERTIFY)
     form = CertificationForm(request.POST, actor=request.user)
-    if not form.is_valid():
-        return _page(request, form, status=422)
-    data = form.cleaned_data
-    certify(
-        actor=request.user,
-        user=data["user"],
-        tracer_id=data["tracer"].pk,
-        valid_from=data["valid_from"],
-        expires_on=data["expires_on"],
-        reason=data["reason"],
-    )
-    messages.success(
+    if form.is_valid():
+        values = dict(form.cleaned_data)
+        tracer = values.pop("tracer")
+        try:
+            certify(actor=request.user, tracer_id=tracer.pk, **values)
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            told = {"name": values["user"], "tracer": tracer}
+            messages.success(request, _("%(name)s may release %(tracer)s.") % told)
+            return redirect("tracershop:certifications")
+    return _page(request, form, status=422)
+
+
+@require_http_methods(["GET", "POST"])
+def renew(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same person and tracer, from today on until another day; it takes the old one's place."""
+    found = _of_another(request, pk)
+    today = timezone.localdate()
+    return ask(
         request,
-        _("%(name)s may release %(tracer)s.") % {"name": data["user"], "tracer": data["tracer"]},
+        RenewForm(request.POST or None, initial={"expires_on": _a_year_on(today)}),
+        lambda **given: certify(
+            actor=request.user,
+            user=found.user,
+            tracer_id=found.tracer_id,
+            valid_from=today,
+            **given,
+        ),
+        title=_("Renew: %(name)s, %(tracer)s") % {"name": found.user, "tracer": found.tracer},
+        words=_("It holds from today until the day that you choose."),
+        back=reverse("tracershop:certifications"),
     )
-    return redirect("tracershop:certifications")
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    found = _of_another(request, pk)
+    told = {"name": found.user, "tracer": found.tracer}
+    return ask(
+        request,
+        ReasonForm(request.POST or None),
+        lambda **given: revoke_certification(actor=request.user, certification_id=pk, **given),
+        title=_("Revoke: %(name)s, %(tracer)s") % told,
+        words=_("%(name)s will no longer be able to release %(tracer)s.") % told,
+        back=reverse("tracershop:certifications"),
+        danger=True,
+    )
+
+
+def _of_another(request: HttpRequest, pk: int) -> Certification:
+    """A certification that is not the person's own: nobody has a hand in that."""
     require(request.user, CERTIFY)
-    certification = get_object_or_404(Certification, pk=pk)
-    revoke_certification(
-        actor=request.user, certification_id=pk, reason=request.POST.get("reason", "")
-    )
-    messages.success(
-        request, _("The certification of %(name)s is revoked.") % {"name": certification.user}
-    )
-    return redirect("tracershop:certifications")
+    rows = Certification.objects.select_related("user", "tracer")
+    found: Certification = get_object_or_404(rows, pk=pk)
+    if found.user == request.user:
+        raise PermissionDenied("nobody changes their own certification")
+    return found
 
 
 def _page(request: HttpRequest, form: CertificationForm, status: int = 200) -> HttpResponse:
-    today = timezone.localdate()
-    rows = Certification.objects.select_related("user", "tracer", "granted_by").order_by(
-        "tracer__name", "user__name"
-    )
-    context = {
-        "form": form,
-        "rows": [(row, _state(row, today)) for row in rows],
-        "today": today,
-    }
+    tracers, people = certification_matrix(timezone.localdate())
+    context = {"form": form, "tracers": tracers, "people": people}
     return render(request, "tracershop/certifications/certifications.html", context, status=status)
-
-
-def _state(row: Certification, today: date) -> str:
-    if row.expires_on < today:
-        return "expired"
-    if row.valid_from > today:
-        return "waiting"
-    return "warning" if row.expires_on <= today + timedelta(days=30) else "active"
 
 
 def _a_year_on(today: date) -> date:
