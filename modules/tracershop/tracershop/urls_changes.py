@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from tracershop.views import booking_changes
+
+urlpatterns: list[URLPattern] = [
+    path("booking-changes/", booking_changes.booking_changes, name="booking_changes"),
+    path("booking-changes/<int:pk>/apply/", booking_changes.apply, name="apply_booking_changes"),
+    path(
+        "booking-changes/<int:pk>/put-aside/",
+        booking_changes.put_aside,
+        name="put_aside_booking_changes",
+    ),
+]

@@ -13,7 +13,9 @@ from portal.access.decision import can, visible
 from tracershop.models import Booking, Endpoint, Tracer
 from tracershop.models.reach import MAP, ORDER_BOOKINGS
 from tracershop.rules.moments import local_moment
+from tracershop.selectors.booking_changes import open_changes
 from tracershop.selectors.booking_plan import DayPlan, plan_day
+from tracershop.selectors.booking_waiting import WAITING
 from tracershop.selectors.schedule import SlotOnDay, site_zone
 from tracershop.words import told
 
@@ -66,6 +68,8 @@ class BookingPage:
     week: list[tuple[date, int]]
     """Days of the week with how many bookings are not ordered yet."""
     unmapped_rooms: int
+    changed_orders: int
+    """Orders with bookings that changed after they were placed (TS-025)."""
 
     @property
     def known(self) -> list[int]:
@@ -101,6 +105,7 @@ def booking_page(
         order_count=len(plan.plan.lines) + len(plan.plan.injections),
         week=_week(user, day),
         unmapped_rooms=unmapped_rooms(user),
+        changed_orders=open_changes(user, ORDER_BOOKINGS).values("order").distinct().count(),
     )
 
 
@@ -187,10 +192,9 @@ def _week(user: Any, day: date) -> list[tuple[date, int]]:
     monday = day - timedelta(days=day.weekday())
     days = [monday + timedelta(days=n) for n in range(7)]
     starts = visible(user, Booking.objects.all(), ORDER_BOOKINGS).filter(
+        WAITING,
         starts_at__gte=local_moment(time(0), days[0], zone),
         starts_at__lt=local_moment(time(0), days[-1] + timedelta(days=1), zone),
-        status=Booking.Status.BOOKED,
-        order__isnull=True,
     )
     counted = dict.fromkeys(days, 0)
     for starts_at in starts.values_list("starts_at", flat=True):

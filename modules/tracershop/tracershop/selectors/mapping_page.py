@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 from portal.access.decision import visible
 from tracershop.models import Booking, Endpoint, ProcedureMapping, RoomMapping, Tracer
 from tracershop.models.reach import MAP
+from tracershop.selectors.booking_waiting import WAITING
 
 
 def procedures_waiting(user: Any) -> list[dict[str, Any]]:
@@ -18,7 +19,7 @@ def procedures_waiting(user: Any) -> list[dict[str, Any]]:
     )
     return list(
         visible(user, Booking.objects.all(), MAP)
-        .filter(order__isnull=True, status=Booking.Status.BOOKED)
+        .filter(WAITING)
         .filter(~Exists(mapped))
         .order_by()
         .values("endpoint", "endpoint__name", "endpoint__customer__name", "procedure_code")

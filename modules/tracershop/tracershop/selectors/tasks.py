@@ -16,6 +16,8 @@ from portal.notifications.my_tasks import MyTask
 from tracershop.models import Booking, Certification, Order, RoomMapping, Vial
 from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
 from tracershop.rules.orders import OrderStatus
+from tracershop.selectors.booking_changes import change_tasks
+from tracershop.selectors.booking_waiting import WAITING
 
 
 def open_tasks(user: Any) -> Iterator[MyTask]:
@@ -28,6 +30,7 @@ def open_tasks(user: Any) -> Iterator[MyTask]:
         yield from _bookings(user)
     if can(user, MAP):
         yield from _rooms()
+    yield from change_tasks(user)
     if can(user, CERTIFY):
         yield from _certifications()
 
@@ -84,8 +87,7 @@ def _bookings(user: Any) -> Iterator[MyTask]:
     rows = (
         visible(user, Booking.objects.all(), ORDER_BOOKINGS)
         .filter(
-            status=Booking.Status.BOOKED,
-            order__isnull=True,
+            WAITING,
             starts_at__gte=now,
             starts_at__lt=now + timedelta(days=7),
         )
