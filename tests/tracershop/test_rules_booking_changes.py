@@ -47,7 +47,8 @@ def procedure(key, starts_at, **values):
 
 
 def tied(key, starts_at, *, cancelled=False, **values):
-    return TiedBooking(key, cancelled, procedure(key, starts_at, **values))
+    booked = procedure(key, starts_at, **values)
+    return TiedBooking(key, cancelled, booked.endpoint, booked)
 
 
 def at(hour, minute=0, day=DAY):
@@ -93,7 +94,9 @@ def test_with_no_booking_left_it_is_nothing():
         (tied(1, at(8), kind=BookingKind.INJECTION), LeavingReason.OTHER_TRACER),
         (tied(1, at(8), units=-1.0), LeavingReason.UNITS_INVALID),
         (tied(1, at(8), half_life_s=60.0), LeavingReason.TOO_MUCH),
-        (TiedBooking(1, cancelled=False, procedure=None), LeavingReason.NOT_MAPPED),
+        (TiedBooking(1, False, 1, None), LeavingReason.NOT_MAPPED),
+        (TiedBooking(1, False, None, None), LeavingReason.NOT_MAPPED),
+        (TiedBooking(1, False, 2, None), LeavingReason.OTHER_ENDPOINT),
     ],
 )
 def test_what_no_plan_would_put_here_leaves_and_says_why(booking, reason):

@@ -60,10 +60,12 @@ class OrderedFor:
 
 @dataclass(frozen=True, slots=True)
 class TiedBooking:
-    """A booking of the order as it is now; `procedure` is None where it is not mapped."""
+    """A booking of the order as it is now. `endpoint` is None where its room is not mapped,
+    `procedure` where one of the two is not."""
 
     key: int
     cancelled: bool
+    endpoint: Ref | None
     procedure: BookedProcedure | None
 
 
@@ -122,10 +124,10 @@ def recompute_order(
 def _another_order(order: OrderedFor, booking: TiedBooking) -> LeavingReason | None:
     if booking.cancelled:
         return LeavingReason.CANCELLED
+    if booking.endpoint is not None and booking.endpoint != order.endpoint:
+        return LeavingReason.OTHER_ENDPOINT
     if booking.procedure is None:
         return LeavingReason.NOT_MAPPED
-    if booking.procedure.endpoint != order.endpoint:
-        return LeavingReason.OTHER_ENDPOINT
     if booking.procedure.tracer != order.tracer or booking.procedure.kind != order.kind:
         return LeavingReason.OTHER_TRACER
     return None

@@ -71,6 +71,7 @@ def _tied(booking: Booking, mappings: dict[int, Any]) -> TiedBooking:
     return TiedBooking(
         key=booking.pk,
         cancelled=booking.status == Booking.Status.CANCELLED,
+        endpoint=booking.endpoint_id,
         procedure=booked_procedure(booking, mapping) if mapping else None,
     )
 

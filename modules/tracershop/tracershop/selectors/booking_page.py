@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from portal.access.decision import can, visible
 from tracershop.models import Booking, Endpoint, Tracer
@@ -104,31 +104,30 @@ def booking_page(
         fingerprint=_chosen_only(plan, chosen),
         order_count=len(plan.plan.lines) + len(plan.plan.injections),
         week=_week(user, day),
-        unmapped_rooms=unmapped_rooms(user),
+        unmapped_rooms=unmapped_rooms(user, now),
         changed_orders=open_changes(user, ORDER_BOOKINGS).values("order").distinct().count(),
     )
 
 
-def unmapped_rooms(user: Any) -> int:
+def unmapped_rooms(user: Any, now: datetime) -> int:
     """How many rooms wait for a mapping; only those who may map are told."""
-    return len(rooms_waiting()) if can(user, MAP) else 0
+    return len(rooms_waiting(now)) if can(user, MAP) else 0
 
 
-def rooms_waiting() -> list[dict[str, Any]]:
-    """Rooms that nobody has mapped, with how many bookings wait and the first of them.
+def rooms_waiting(now: datetime) -> list[dict[str, Any]]:
+    """Rooms that nobody has mapped, with how many bookings to come wait and when the first of them
+    is; the most urgent first.
 
-    They belong to no customer yet, so they are not narrowed: the room's code and numbers are all
-    that is told of them, to those who may map (TS-023).
+    They belong to no customer yet, so they are not narrowed: the room's code, a number and a date
+    are all that is told of them, to those who may map (TS-023).
     """
     return list(
-        Booking.objects.filter(
-            endpoint__isnull=True, order__isnull=True, status=Booking.Status.BOOKED
-        )
+        Booking.objects.filter(WAITING, endpoint__isnull=True, starts_at__gte=now)
         .exclude(room="")
         .order_by()
         .values("room")
-        .annotate(waiting=Count("pk"))
-        .order_by("-waiting", "room")
+        .annotate(waiting=Count("pk"), next_at=Min("starts_at"))
+        .order_by("next_at", "room")
     )
 
 

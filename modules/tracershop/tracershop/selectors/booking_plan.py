@@ -130,7 +130,7 @@ def mappings_of(
     rows = ProcedureMapping.objects.filter(
         endpoint__in={each.endpoint_id for each in bookings if each.endpoint_id},
         procedure_code__in={each.procedure_code for each in bookings},
-    ).select_related("tracer__isotope", "endpoint__customer")
+    ).select_related("tracer__isotope", "endpoint__customer", "automatic_by")
     by_key = {(row.endpoint_id, row.procedure_code): row for row in rows}
     if assume is not None:
         by_key[assume.endpoint_id, assume.procedure_code] = assume

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from portal.access.decision import can, visible
 from portal.notifications.my_tasks import MyTask
-from tracershop.models import Booking, Certification, Order, RoomMapping, Vial
+from tracershop.models import Booking, Certification, Order, Vial
 from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
 from tracershop.rules.orders import OrderStatus
 from tracershop.selectors.booking_changes import change_tasks
+from tracershop.selectors.booking_page import rooms_waiting
 from tracershop.selectors.booking_waiting import WAITING
 
 
@@ -106,13 +107,7 @@ def _bookings(user: Any) -> Iterator[MyTask]:
 
 
 def _rooms() -> Iterator[MyTask]:
-    number = (
-        Booking.objects.filter(endpoint__isnull=True, status=Booking.Status.BOOKED)
-        .exclude(room__in=RoomMapping.objects.values("room"))
-        .values("room")
-        .distinct()
-        .count()
-    )
+    number = len(rooms_waiting(timezone.now()))
     if number:
         yield MyTask(
             _("Map %(n)s rooms") % {"n": number},

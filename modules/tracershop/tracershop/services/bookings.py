@@ -15,7 +15,7 @@ from portal.inbox.errors import NotUnderstood
 from portal.inbox.models import InboundMessage
 from portal.inbox.services import read_raw
 from portal.live.services import publish
-from portal.records.context import ServiceActor
+from portal.records.context import ServiceActor, acting
 from portal.records.errors import Refused
 from portal.records.purging import purge
 from portal.records.services import writes
@@ -117,6 +117,7 @@ def _change(booking: Booking, message: BookingMessage) -> str:
         return "known already"
     for name, value in values.items():
         setattr(booking, name, value)
+    booking.automatic_at = None  # what it is now, automatic ordering has not seen yet
     booking.save()
     publish(BOOKINGS, "changed", booking.pk)
     return "changed"
@@ -186,8 +187,10 @@ def order_bookings(
     orders += [_order_injections(actor, plan, line, now) for line in plan.plan.injections]
     if not orders:
         raise Refused(_("No booking is ticked."), code="nothing")
-    for order in orders if automatic else ():
-        record("tracershop.order_automatic", order)
+    if automatic:
+        with acting(actor=ServiceActor("automatic ordering", on_behalf_of=actor)):
+            for order in orders:
+                record("tracershop.order_automatic", order)
     record(
         "tracershop.bookings_ordered",
         data={
