@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+from tracershop.models import Order
+from tracershop.selectors.booking_changes import fingerprint, recomputed_orders
+
 from tests.authorisation.expectations import Row, pk_of, post
 from tests.authorisation.tracershop_roles import EVERYBODY, INTERNAL, PRODUCTION, SUPERUSER
 
@@ -13,7 +17,9 @@ def _reason(objects: Any, person: Any) -> dict[str, Any]:
 
 
 def _seen(objects: Any, person: Any) -> dict[str, Any]:
-    return {"seen": objects["change"].seen}
+    order = Order.objects.select_related("tracer").get(pk=objects["changed"].pk)
+    recomputed = recomputed_orders([order], timezone.now())[order.pk]
+    return {"seen": fingerprint(order, recomputed)}
 
 
 def _endpoint(objects: Any, person: Any) -> dict[str, Any]:

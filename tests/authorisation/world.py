@@ -9,6 +9,8 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from tracershop.models import (
+    Booking,
+    BookingChange,
     Certification,
     Order,
     ProcedureMapping,
@@ -70,12 +72,31 @@ def make_world() -> World:
                 "released": _released(shop, slot, monday),
                 **_production(shop, customer),
                 **_mappings(shop, endpoint),
+                "changed": _changed(shop, slot, monday),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")
     return World(*sides)
+
+
+def _changed(shop: Any, slot: Any, monday: date) -> Order:
+    """An order whose one booking was cancelled afterwards (TS-025)."""
+    order = make_order(shop, slot=slot, day=monday)
+    booking = make_booking(
+        f"C{order.pk}", order.deliver_at, room="", order=order, status=Booking.Status.CANCELLED
+    )
+    BookingChange.objects.create(
+        booking=booking,
+        order=order,
+        what=BookingChange.What.CANCELLED,
+        old_starts_at=booking.starts_at,
+        new_starts_at=booking.starts_at,
+        proposed_mbq=0,
+        obstacle="cancelled",
+    )
+    return order
 
 
 def _released(shop: Any, slot: Any, monday: date) -> Order:
