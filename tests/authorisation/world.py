@@ -9,6 +9,8 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from tracershop.models import (
+    Booking,
+    BookingChange,
     CatalogueEntry,
     Certification,
     ClosedDay,
@@ -78,6 +80,7 @@ def make_world() -> World:
                 **_production(shop, customer),
                 **_mappings(shop, endpoint),
                 **_setup(shop, endpoint),
+                "changed": _changed(shop, slot, monday),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
             }
@@ -97,6 +100,24 @@ def _standing(shop: Any, slot: Any, monday: date) -> StandingOrder:
         starts_on=monday,
         ordered_by=shop.secretary,
     )
+
+
+def _changed(shop: Any, slot: Any, monday: date) -> Order:
+    """An order whose one booking was cancelled afterwards (TS-025)."""
+    order = make_order(shop, slot=slot, day=monday)
+    booking = make_booking(
+        f"C{order.pk}", order.deliver_at, room="", order=order, status=Booking.Status.CANCELLED
+    )
+    BookingChange.objects.create(
+        booking=booking,
+        order=order,
+        what=BookingChange.What.CANCELLED,
+        old_starts_at=booking.starts_at,
+        new_starts_at=booking.starts_at,
+        proposed_mbq=0,
+        obstacle="cancelled",
+    )
+    return order
 
 
 def _released(shop: Any, slot: Any, monday: date) -> Order:

@@ -108,7 +108,7 @@ def test_what_comes_back_with_a_record_comes_back(world: World) -> None:
     map_fdg(world)
     booking = make_booking("A1", local(MONDAY, 9))
     mapping = RoomMapping.objects.get()
-    end_room_mapping(actor=world.superuser, mapping_id=mapping.pk)
+    end_room_mapping(actor=world.superuser, mapping_id=mapping.pk, reason="moved")
     booking.refresh_from_db()
     assert booking.endpoint is None
     restore_record(actor=world.superuser, model=RoomMapping, pk=mapping.pk, reason="again")
@@ -118,7 +118,7 @@ def test_what_comes_back_with_a_record_comes_back(world: World) -> None:
 
 def test_what_the_module_s_rules_forbid_does_not_come_back(world: World) -> None:
     mapping = map_fdg(world)
-    end_procedure_mapping(actor=world.superuser, mapping_id=mapping.pk)
+    end_procedure_mapping(actor=world.superuser, mapping_id=mapping.pk, reason="moved")
     entry = CatalogueEntry.objects.get(endpoint=world.endpoint_a, tracer=world.fdg)
     soft_delete(entry)
     answer = client_of(world.superuser).post(

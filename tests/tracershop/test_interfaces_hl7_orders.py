@@ -353,7 +353,11 @@ def test_an_appointment_falls_back_on_what_else_names_it():
         ([RGS, AIS, AIL], "SCH"),
         ([sch(filler="", placer_order=""), AIS, AIL],
          "ORC-20.1 or OBR-20.1 or SCH[1]-26.1 or SCH[1]-27.1 or SCH[1]-2.1"),
-        ([sch(timing=""), AIL, "AIS|1||C1"], "ORC-7.4 or SCH[1]-11.4 or AIS[1]-4.1"),
+        ([sch(timing=""), AIL, "AIS|1||C1"], "ORC-7.4 or SCH[1]-11.4 or TQ1-7.1 or AIS[1]-4.1"),
+        ([sch(), AIL, AIS.replace("|A|", "|D|")], "OBR-4.1 or AIS-3.1"),
+        ([sch(), "RGS|1|D", AIS, AIL], "OBR-4.1 or AIS-3.1"),
+        ([sch(), AIS, AIL, AIL.replace("RH-PET1", "RH-PET2")],
+         "OBR-21.1 or AIL[1-2]-3.2 or AIL[1-2]-3.1"),
         ([sch(), AIL], "OBR-4.1 or AIS-3.1"),
         ([sch(), AIL, AIS, AIS.replace(CODE, "OTHER")], "OBR-4.1 or AIS[1-2]-3.1"),
         ([sch(), AIS], "OBR-21.1 or AIL-3.2 or AIL-3.1"),
@@ -366,6 +370,40 @@ def test_an_appointment_that_does_not_say_enough_is_refused(segments, where):
 def test_the_same_service_named_twice_is_one():
     (booking,) = parse(msh("SIU^S12"), sch(), RGS, AIS, AIL, RGS, AIS, AIL)
     assert booking.procedure_code == CODE
+
+
+@pytest.mark.requirement("TS-020")
+def test_a_rescheduled_appointment_may_name_the_old_resources_as_deleted():
+    old = [AIS.replace("|A|", "|D|").replace(CODE, "OLD"), AIL.replace("|A|", "|d|")]
+    new = [AIS, AIL.replace("RH-PET1", "RH-PET2")]
+    for segments in ([RGS, *old, *new], ["RGS|1|D", *new[:1], AIL, "RGS|2|A", *new]):
+        (booking,) = parse(msh("SIU^S13"), sch(), *segments)
+        assert (booking.procedure_code, booking.room) == (CODE, "RH-PET2")
+
+
+@pytest.mark.requirement("TS-020")
+@pytest.mark.parametrize(
+    ("state", "act"),
+    [
+        ("Booked", BookingAct.UPSERT),
+        ("", BookingAct.UPSERT),
+        ("Started^begun^HL70278", BookingAct.NO_CHANGE),
+        ("COMPLETE", BookingAct.NO_CHANGE),
+        ("Cancelled", BookingAct.CANCEL),
+        ("Deleted", BookingAct.CANCEL),
+    ],
+)
+def test_the_state_of_an_appointment_goes_before_its_trigger(state, act):
+    fields = sch().split("|")
+    fields[25] = state
+    (booking,) = parse(msh("SIU^S14"), "|".join(fields), RGS, AIS, AIL)
+    assert (booking.act, booking.accession) == (act, "ACC7")
+
+
+def test_since_version_2_7_the_start_stands_in_tq1():
+    timing = "TQ1|1||||||20261124113000|20261124121500|R^Ole skal have tolk"
+    (booking,) = parse(msh("SIU^S12", version="2.8"), sch(timing=""), timing, RGS, AIS, AIL)
+    assert booking.starts_at == datetime(2026, 11, 24, 11, 30, tzinfo=CPH)
 
 
 # --- the patient ------------------------------------------------------------------------------
@@ -427,7 +465,9 @@ segments_about_bookings = st.one_of(
     ),
     st.builds(obr, procedure=free_text, room=free_text, accession=free_text),
     st.builds(sch, filler=free_text, placer_order=free_text),
-    st.sampled_from([AIS, AIL, RGS]),
+    st.sampled_from(
+        [AIS, AIL, RGS, AIL.replace("|A|", "|D|"), "RGS|2|D", "TQ1|1||||||20261124113000"]
+    ),
 )
 segments_about_others = st.one_of(
     st.builds(

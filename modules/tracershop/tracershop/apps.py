@@ -125,9 +125,21 @@ class Tracershop(PortalModule):
             _("Bookings"), "tracershop:bookings", "clock", ("tracershop.order_from_bookings",)
         ),
         NavigationItem(
+            _("Changed bookings"),
+            "tracershop:booking_changes",
+            "refresh",
+            ("tracershop.order_from_bookings", "tracershop.see_all_orders"),
+        ),
+        NavigationItem(
             _("Mappings"), "tracershop:mappings", "link", ("tracershop.manage_mappings",)
         ),
         NavigationItem(_("Vials"), "tracershop:vials", "vial", ("tracershop.see_all_orders",)),
+        NavigationItem(
+            _("Statistics"),
+            "tracershop:statistics",
+            "chart",
+            ("tracershop.see_own_orders", "tracershop.see_all_orders"),
+        ),
         NavigationItem(
             _("Representatives"),
             "tracershop:representatives",
@@ -168,6 +180,7 @@ class Tracershop(PortalModule):
         ),
         # once an hour: most find nothing to do, and a day begins with its orders placed
         PeriodicTask("standing orders: place", "tracershop.tasks.place_standing_orders", 3600),
+        PeriodicTask("bookings: order automatically", "tracershop.tasks.order_automatically", 300),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(
             "certifications: announce expiry", "tracershop.tasks.announce_certifications", 24 * 3600

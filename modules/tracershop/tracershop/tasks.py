@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from portal.inbox.tasks import process_waiting
 from portal.records.context import ServiceActor
+from tracershop.services.automatic import order_due_bookings
 from tracershop.services.bookings import purge_old_bookings
 from tracershop.services.certificates import (
     issue_release_certificate,
@@ -65,3 +66,8 @@ def place_standing_orders() -> None:
 @shared_task
 def announce_certifications() -> None:
     announce_expiring(actor=ServiceActor("certifications"))
+
+
+@shared_task
+def order_automatically() -> None:
+    order_due_bookings()

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _
 
+from tracershop.rules.booking_changes import LeavingReason
 from tracershop.rules.bookings import UnplacedReason
 from tracershop.rules.calculator import CalculatorErrorCode
 from tracershop.rules.copying import CopyObstacleCode
@@ -57,6 +58,21 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         UnplacedReason.DEADLINE_PASSED: _("The deadline was %(deadline_at)s."),
         UnplacedReason.UNITS_INVALID: _("The mapping's amount is not usable."),
         UnplacedReason.TOO_MUCH: _("More would be needed at the delivery than can be made."),
+    },
+    LeavingReason: {
+        LeavingReason.CANCELLED: _("Cancelled: the order does not need it any more."),
+        LeavingReason.NOT_MAPPED: _("Its room or procedure is not mapped: map it, then order."),
+        LeavingReason.OTHER_ENDPOINT: _("It is at another endpoint now: order it there."),
+        LeavingReason.OTHER_TRACER: _("It needs another tracer now: order that."),
+        LeavingReason.OTHER_DAY: _("It is on another day now: order it for that day."),
+        LeavingReason.BEFORE_DELIVERY: _(
+            "The injection at %(injected_at)s is before the delivery: order it in an earlier slot."
+        ),
+        LeavingReason.NEARER_SLOT: _(
+            "The delivery at %(deliver_at)s is nearer its injection: order it there."
+        ),
+        LeavingReason.TOO_MUCH: _("More would be needed at the delivery than can be made."),
+        LeavingReason.UNITS_INVALID: _("The mapping's amount is not usable."),
     },
     ObstacleCode: {
         ObstacleCode.NO_PRODUCTION_ROLE: _("Releasing needs a production role."),

@@ -23,7 +23,7 @@ class EndpointChoice(forms.ModelChoiceField):
         return f"{obj.customer} – {obj}"
 
 
-class RoomForm(forms.Form):
+class RoomForm(Mergeable):
     room = forms.CharField(
         label=_("Room"), max_length=64, help_text=_("As the booking system writes it.")
     )
@@ -63,6 +63,12 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"), max_length=500, help_text=_("Stands in the audit trail.")
     )
+
+
+class SwitchForm(ReasonForm):
+    """A reason, and the version of what was looked at."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
 class RepresentationForm(ReasonForm):

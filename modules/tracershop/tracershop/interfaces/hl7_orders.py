@@ -4,7 +4,7 @@
 |----------------|------------------|-----------------------------------------------------------|
 | act            | ORC-1            | S12, S13, S14 create or update; S15 cancels               |
 | accession      | ORC-20, OBR-20   | ORC-20, OBR-20, SCH-26.1, SCH-27.1, SCH-2.1               |
-| start          | ORC-7.4          | ORC-7.4, SCH-11.4, AIS-4                                  |
+| start          | ORC-7.4          | ORC-7.4, SCH-11.4, TQ1-7 (from 2.7 on), AIS-4             |
 | procedure      | OBR-4.1, OBR-4.2 | OBR-4.1, OBR-4.2; AIS-3.1, AIS-3.2                        |
 | room           | OBR-21           | OBR-21, AIL-3.2 (room), AIL-3.1 (point of care)           |
 
@@ -12,6 +12,12 @@ ORC and OBR are not part of SIU in the standard, but senders add them so that an
 the same content as the order; then they come first, and both messages speak of one booking.
 ORC-5 `ExamStarted` means no change, whatever ORC-1 says. Of a repeated field the first counts.
 A time without an offset is a time of the site.
+
+Of an appointment moreover: a resource whose action code (RGS-2, AIS-2, AIL-2; table 0206) is `D` is
+not one of it any more, so a rescheduled message may name the old room beside the new one. What
+SCH-25 (table 0278) calls started or complete has begun; what it calls cancelled or deleted is
+cancelled, although the message is an S14. Several services or rooms that differ, none of them
+deleted, are refused: which one needs the tracer would be a guess, and an operator can say it.
 """
 
 from __future__ import annotations
@@ -65,6 +71,15 @@ _APPOINTMENT_ACTS = {
     "S14": BookingAct.UPSERT,  # modified
     "S15": BookingAct.CANCEL,
 }
+# What SCH-25 says beside the trigger; other states (booked, pending …) say nothing more.
+_STATES = {
+    "started": BookingAct.NO_CHANGE,
+    "complete": BookingAct.NO_CHANGE,
+    "cancelled": BookingAct.CANCEL,
+    "dc": BookingAct.CANCEL,
+    "deleted": BookingAct.CANCEL,
+}
+_DELETE = "D"
 TAKEN = frozenset({("ORM", "O01"), *(("SIU", trigger) for trigger in _APPOINTMENT_ACTS)})
 """(message type, trigger) of every message that is taken; the listener answers AR to others."""
 
@@ -144,18 +159,32 @@ def _appointments(
     sch = next((segment for segment in segments if segment.name == "SCH"), None)
     if sch is None:
         raise FormatError("SCH", Reason.MISSING)
-    ais = _the_one("AIS", segments, [(3, 1), (4, 1)])
-    ail = _the_one("AIL", segments, [(3, 1), (3, 2)])
+    resources = list(_not_deleted(segments))
+    ais = _the_one("AIS", resources, [(3, 1), (4, 1)])
+    ail = _the_one("AIL", resources, [(3, 1), (3, 2)])
+    timing = _the_one("TQ1", segments, [(7, 1)])
+    state = _STATES.get(sch.code(25).casefold())
     groups = list(_groups(segments)) or [(Segment(None, "ORC"), Segment(None, "OBR"))]
     for orc, obr in groups:
-        act = BookingAct.NO_CHANGE if _has_started(orc) else act_of_trigger
+        act = BookingAct.NO_CHANGE if _has_started(orc) else state or act_of_trigger
         places = _Places(
             accession=[(orc, 20, 1), (obr, 20, 1), (sch, 26, 1), (sch, 27, 1), (sch, 2, 1)],
-            start=[(orc, 7, 4), (sch, 11, 4), (ais, 4, 1)],
+            start=[(orc, 7, 4), (sch, 11, 4), (timing, 7, 1), (ais, 4, 1)],
             procedure=[(obr, 4, 1), (ais, 3, 1)],
             room=[(obr, 21, 1), (ail, 3, 2), (ail, 3, 1)],
         )
         yield _booking(act, places, zone)
+
+
+def _not_deleted(segments: list[Segment]) -> Iterator[Segment]:
+    """The resources that the appointment has now, without those that the message takes off it."""
+    group_deleted = False
+    for segment in segments:
+        if segment.name == "RGS":
+            group_deleted = segment.code(2).upper() == _DELETE
+        elif segment.name in ("AIS", "AIL") and not group_deleted:
+            if segment.code(2).upper() != _DELETE:
+                yield segment
 
 
 def _the_one(name: str, segments: list[Segment], values: list[tuple[int, int]]) -> Segment:

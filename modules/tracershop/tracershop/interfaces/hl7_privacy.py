@@ -18,10 +18,11 @@ from tracershop.interfaces.errors import FormatError, Reason
 KEPT: Mapping[bytes, Mapping[int, int]] = {
     b"ORC": {1: 1, 2: 2, 3: 2, 5: 1, 7: 4, 20: 1},
     b"OBR": {1: 1, 2: 2, 3: 2, 4: 2, 20: 1, 21: 1},
-    b"SCH": {1: 2, 2: 2, 11: 4, 26: 2, 27: 2},
-    b"RGS": {1: 1},
-    b"AIS": {1: 1, 3: 2, 4: 1},
-    b"AIL": {1: 1, 3: 2},
+    b"SCH": {1: 2, 2: 2, 11: 4, 25: 1, 26: 2, 27: 2},
+    b"TQ1": {1: 1, 7: 1},
+    b"RGS": {1: 1, 2: 1},
+    b"AIS": {1: 1, 2: 1, 3: 2, 4: 1},
+    b"AIL": {1: 1, 2: 1, 3: 2},
 }
 _KEPT_OF_MSH = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 18})
 

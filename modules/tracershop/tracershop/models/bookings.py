@@ -100,6 +100,10 @@ class Booking(PurgeableRecord):
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="bookings"
     )
     ordered_mbq = models.FloatField(_("its part of the order (MBq)"), null=True, blank=True)
+    # TS-026: each booking is looked at once, so that nothing is ordered or mailed twice
+    automatic_at = models.DateTimeField(
+        _("looked at by automatic ordering"), null=True, blank=True, editable=False
+    )
 
     access = shop_policy("endpoint__customer")
 

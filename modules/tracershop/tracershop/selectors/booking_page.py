@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Min
 
 from portal.access.decision import can, visible
 from tracershop.models import Booking, Endpoint, Tracer
 from tracershop.models.reach import MAP, ORDER_BOOKINGS
 from tracershop.rules.moments import local_moment
+from tracershop.selectors.booking_changes import open_changes
 from tracershop.selectors.booking_plan import DayPlan, plan_day
+from tracershop.selectors.booking_waiting import WAITING
 from tracershop.selectors.schedule import SlotOnDay, site_zone
 from tracershop.words import told
 
@@ -66,6 +68,8 @@ class BookingPage:
     week: list[tuple[date, int]]
     """Days of the week with how many bookings are not ordered yet."""
     unmapped_rooms: int
+    changed_orders: int
+    """Orders with bookings that changed after they were placed (TS-025)."""
 
     @property
     def known(self) -> list[int]:
@@ -100,30 +104,30 @@ def booking_page(
         fingerprint=_chosen_only(plan, chosen),
         order_count=len(plan.plan.lines) + len(plan.plan.injections),
         week=_week(user, day),
-        unmapped_rooms=unmapped_rooms(user),
+        unmapped_rooms=unmapped_rooms(user, now),
+        changed_orders=open_changes(user, ORDER_BOOKINGS).values("order").distinct().count(),
     )
 
 
-def unmapped_rooms(user: Any) -> int:
+def unmapped_rooms(user: Any, now: datetime) -> int:
     """How many rooms wait for a mapping; only those who may map are told."""
-    return len(rooms_waiting()) if can(user, MAP) else 0
+    return len(rooms_waiting(now)) if can(user, MAP) else 0
 
 
-def rooms_waiting() -> list[dict[str, Any]]:
-    """Rooms that nobody has mapped, with how many bookings wait and the first of them.
+def rooms_waiting(now: datetime) -> list[dict[str, Any]]:
+    """Rooms that nobody has mapped, with how many bookings to come wait and when the first of them
+    is; the most urgent first.
 
-    They belong to no customer yet, so they are not narrowed: the room's code and numbers are all
-    that is told of them, to those who may map (TS-023).
+    They belong to no customer yet, so they are not narrowed: the room's code, a number and a date
+    are all that is told of them, to those who may map (TS-023).
     """
     return list(
-        Booking.objects.filter(
-            endpoint__isnull=True, order__isnull=True, status=Booking.Status.BOOKED
-        )
+        Booking.objects.filter(WAITING, endpoint__isnull=True, starts_at__gte=now)
         .exclude(room="")
         .order_by()
         .values("room")
-        .annotate(waiting=Count("pk"))
-        .order_by("-waiting", "room")
+        .annotate(waiting=Count("pk"), next_at=Min("starts_at"))
+        .order_by("next_at", "room")
     )
 
 
@@ -187,10 +191,9 @@ def _week(user: Any, day: date) -> list[tuple[date, int]]:
     monday = day - timedelta(days=day.weekday())
     days = [monday + timedelta(days=n) for n in range(7)]
     starts = visible(user, Booking.objects.all(), ORDER_BOOKINGS).filter(
+        WAITING,
         starts_at__gte=local_moment(time(0), days[0], zone),
         starts_at__lt=local_moment(time(0), days[-1] + timedelta(days=1), zone),
-        status=Booking.Status.BOOKED,
-        order__isnull=True,
     )
     counted = dict.fromkeys(days, 0)
     for starts_at in starts.values_list("starts_at", flat=True):

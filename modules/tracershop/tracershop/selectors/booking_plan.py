@@ -23,6 +23,7 @@ from tracershop.rules.bookings import (
 )
 from tracershop.rules.deadlines import Deadline, DeadlineKind
 from tracershop.rules.moments import local_moment
+from tracershop.selectors.booking_waiting import is_ordered
 from tracershop.selectors.schedule import Calendar, SlotOnDay, catalogue_of, visible_slots
 
 # injection orders without a deadline set up are refused when placed; the plan still needs one
@@ -81,21 +82,29 @@ def bookings_of_day(user: Any, day: date) -> Any:
 
 
 def plan_day(
-    user: Any, day: date, *, only: Iterable[int] | None = None, now: datetime | None = None
+    user: Any,
+    day: date,
+    *,
+    only: Iterable[int] | None = None,
+    now: datetime | None = None,
+    assume: ProcedureMapping | None = None,
 ) -> DayPlan:
-    """The plan for the day's bookings that are not ordered yet; ``only`` for some of them."""
+    """The plan for the day's bookings that are not ordered yet; ``only`` for some of them.
+
+    ``assume`` is a mapping that is not saved, taken as if it were: what it would order.
+    """
     now = now or timezone.now()
     bookings = list(bookings_of_day(user, day))
-    open_bookings = [each for each in bookings if each.order_id is None]
+    open_bookings = [each for each in bookings if not is_ordered(each)]
     if only is not None:
         wanted = set(only)
         open_bookings = [each for each in open_bookings if each.pk in wanted]
-    mappings = _mappings(open_bookings)
+    mappings = mappings_of(open_bookings, assume)
     mapped = [each for each in open_bookings if each.pk in mappings]
     calendar = Calendar(day - timedelta(days=1), day + timedelta(days=1))
     slots = _slots(user, day, calendar, now)
     plan = plan_bookings(
-        [_procedure(booking, mappings[booking.pk]) for booking in mapped],
+        [booked_procedure(booking, mappings[booking.pk]) for booking in mapped],
         [_open_slot(key, slot) for key, slot in slots.items()],
         closed_days=calendar.closed,
         injection_deadline=calendar.deadlines.get("injection", _NO_DEADLINE),
@@ -109,16 +118,22 @@ def plan_day(
         plan=plan,
         slots=slots,
         unmapped=[each for each in open_bookings if each.pk not in mappings],
-        ordered=[each for each in bookings if each.order_id is not None],
+        ordered=[each for each in bookings if is_ordered(each)],
     )
 
 
-def _mappings(bookings: list[Booking]) -> dict[int, ProcedureMapping]:
+def mappings_of(
+    bookings: Iterable[Booking], assume: ProcedureMapping | None = None
+) -> dict[int, ProcedureMapping]:
+    """What each booking's procedure means at its endpoint, by booking; of those that are mapped."""
+    bookings = list(bookings)
     rows = ProcedureMapping.objects.filter(
         endpoint__in={each.endpoint_id for each in bookings if each.endpoint_id},
         procedure_code__in={each.procedure_code for each in bookings},
-    ).select_related("tracer__isotope", "endpoint__customer")
+    ).select_related("tracer__isotope", "endpoint__customer", "automatic_by")
     by_key = {(row.endpoint_id, row.procedure_code): row for row in rows}
+    if assume is not None:
+        by_key[assume.endpoint_id, assume.procedure_code] = assume
     return {
         each.pk: mapping
         for each in bookings
@@ -126,7 +141,8 @@ def _mappings(bookings: list[Booking]) -> dict[int, ProcedureMapping]:
     }
 
 
-def _procedure(booking: Booking, mapping: ProcedureMapping) -> BookedProcedure:
+def booked_procedure(booking: Booking, mapping: ProcedureMapping) -> BookedProcedure:
+    """The booking as the rules want it."""
     return BookedProcedure(
         key=booking.pk,
         starts_at=booking.starts_at,

@@ -13,10 +13,13 @@ from django.utils.translation import gettext as _
 
 from portal.access.decision import can, visible
 from portal.notifications.my_tasks import MyTask
-from tracershop.models import Booking, Certification, Order, RoomMapping, Vial
+from tracershop.models import Booking, Certification, Order, Vial
 from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus
+from tracershop.selectors.booking_changes import change_tasks
+from tracershop.selectors.booking_page import rooms_waiting
+from tracershop.selectors.booking_waiting import WAITING
 from tracershop.selectors.schedule import site_zone
 
 
@@ -30,6 +33,7 @@ def open_tasks(user: Any) -> Iterator[MyTask]:
         yield from _bookings(user)
     if can(user, MAP):
         yield from _rooms()
+    yield from change_tasks(user)
     if can(user, CERTIFY):
         yield from _certifications(user)
 
@@ -86,8 +90,7 @@ def _bookings(user: Any) -> Iterator[MyTask]:
     rows = (
         visible(user, Booking.objects.all(), ORDER_BOOKINGS)
         .filter(
-            status=Booking.Status.BOOKED,
-            order__isnull=True,
+            WAITING,
             starts_at__gte=now,
             starts_at__lt=now + timedelta(days=7),
         )
@@ -106,13 +109,7 @@ def _bookings(user: Any) -> Iterator[MyTask]:
 
 
 def _rooms() -> Iterator[MyTask]:
-    number = (
-        Booking.objects.filter(endpoint__isnull=True, status=Booking.Status.BOOKED)
-        .exclude(room__in=RoomMapping.objects.values("room"))
-        .values("room")
-        .distinct()
-        .count()
-    )
+    number = len(rooms_waiting(timezone.now()))
     if number:
         yield MyTask(
             _("Map %(n)s rooms") % {"n": number},

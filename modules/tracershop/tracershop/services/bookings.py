@@ -1,8 +1,8 @@
-"""Bookings: taken from HL7, ordered for, purged (TS-020 to TS-024)."""
+"""Bookings: taken from HL7, ordered for, purged (TS-020 to TS-026)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,8 +15,7 @@ from portal.inbox.errors import NotUnderstood
 from portal.inbox.models import InboundMessage
 from portal.inbox.services import read_raw
 from portal.live.services import publish
-from portal.notifications.services import notify
-from portal.records.context import ServiceActor
+from portal.records.context import ServiceActor, acting
 from portal.records.errors import Refused
 from portal.records.purging import purge
 from portal.records.services import writes
@@ -28,10 +27,11 @@ from tracershop.interfaces.hl7_orders import (
     parse_order_message,
     without_patient,
 )
-from tracershop.models import Booking, Order, RoomMapping
+from tracershop.models import Booking, BookingChange, Order, RoomMapping
 from tracershop.selectors.booking_plan import DayPlan, plan_day
 from tracershop.selectors.schedule import site_zone
 from tracershop.selectors.topics import BOOKINGS
+from tracershop.services.booking_changes import Former, note_booking_changes
 from tracershop.services.ordering import place_activity_order, place_injection_order
 from tracershop.words import told
 
@@ -55,72 +55,91 @@ def check_order_message(raw: bytes) -> bytes:
 def take_order_message(message: InboundMessage) -> str:
     """Make, change or cancel the bookings that a stored message speaks of."""
     bookings = parse_order_message(read_raw(message), site_zone())
-    return ", ".join([take_booking(actor=HL7, booking=booking) for booking in bookings])
+    return ", ".join(take_bookings(actor=HL7, messages=bookings))
 
 
 @writes
 def take_booking(*, actor: Any, booking: BookingMessage) -> str:
     """One booking of one message; repeating it changes nothing."""
-    if booking.act == BookingAct.NO_CHANGE:
+    return take_bookings(actor=actor, messages=[booking])[0]
+
+
+@writes
+def take_bookings(
+    *, actor: Any, messages: Sequence[BookingMessage], now: datetime | None = None
+) -> list[str]:
+    """The bookings of one message, all or none; says of each what became of it.
+
+    Repeating it changes nothing. What it means for orders placed already is noted when all of them
+    are as the message has them (TS-025).
+    """
+    known = _locked_bookings({each.accession for each in messages})
+    formers = {booking.pk: Former.of(booking) for booking in known.values() if booking.order_id}
+    outcomes = [_take(known, each) for each in messages]
+    note_booking_changes(formers, now)
+    return outcomes
+
+
+def _locked_bookings(accessions: Collection[str]) -> dict[str, Booking]:
+    """Those known already, by accession number; locked in the order of their keys."""
+    rows = Booking.objects.select_for_update(no_key=True).filter(accession__in=accessions)
+    return {booking.accession: booking for booking in rows.order_by("pk")}
+
+
+def _take(known: dict[str, Booking], message: BookingMessage) -> str:
+    booking = known.get(message.accession)
+    if message.act == BookingAct.NO_CHANGE:
         return "no change"
-    known = (
-        Booking.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("order__ordered_by")
-        .filter(accession=booking.accession)
-        .first()
-    )
-    if booking.act == BookingAct.CANCEL:
-        return _cancel(known)
-    return _upsert(known, booking)
+    if message.act == BookingAct.CANCEL:
+        return _cancel(booking)
+    if booking is None:
+        values = _values(message, None)
+        known[message.accession] = Booking.objects.create(accession=message.accession, **values)
+        publish(BOOKINGS, "booked", known[message.accession].pk)
+        return "booked"
+    return _change(booking, message)
 
 
-def _cancel(known: Booking | None) -> str:
-    if known is None:
+def _cancel(booking: Booking | None) -> str:
+    if booking is None:
         return "cancelled, not known"
-    if known.status == Booking.Status.CANCELLED:
+    if booking.status == Booking.Status.CANCELLED:
         return "cancelled already"
-    known.status = Booking.Status.CANCELLED
-    known.save()
-    _tell_orderer(known, _("A booking of order %(number)s was cancelled."))
-    publish(BOOKINGS, "cancelled", known.pk)
+    booking.status = Booking.Status.CANCELLED
+    booking.save()
+    publish(BOOKINGS, "cancelled", booking.pk)
     return "cancelled"
 
 
-def _upsert(known: Booking | None, message: BookingMessage) -> str:
-    endpoint_id = (
-        RoomMapping.objects.filter(room=message.room).values_list("endpoint_id", flat=True).first()
-    )
-    values = {
+def _change(booking: Booking, message: BookingMessage) -> str:
+    values = _values(message, booking)
+    if all(getattr(booking, name) == value for name, value in values.items()):
+        return "known already"
+    for name, value in values.items():
+        setattr(booking, name, value)
+    booking.automatic_at = None  # what it is now, automatic ordering has not seen yet
+    booking.save()
+    publish(BOOKINGS, "changed", booking.pk)
+    return "changed"
+
+
+def _values(message: BookingMessage, booking: Booking | None) -> dict[str, Any]:
+    return {
         "starts_at": message.starts_at,
         "procedure_code": message.procedure_code,
         "procedure_text": message.procedure_text,
         "room": message.room,
         "status": Booking.Status.BOOKED,
-        "endpoint_id": endpoint_id,
+        "endpoint_id": _endpoint_of(message.room, booking),
     }
-    if known is None:
-        known = Booking.objects.create(accession=message.accession, **values)
-        publish(BOOKINGS, "booked", known.pk)
-        return "booked"
-    if all(getattr(known, name) == value for name, value in values.items()):
-        return "known already"
-    for name, value in values.items():
-        setattr(known, name, value)
-    known.save()
-    _tell_orderer(known, _("A booking of order %(number)s was changed."))
-    publish(BOOKINGS, "changed", known.pk)
-    return "changed"
 
 
-def _tell_orderer(booking: Booking, text: Any) -> None:
-    order = booking.order
-    if order is not None and order.deleted_at is None:
-        notify(
-            order.ordered_by,
-            str(text % {"number": order.pk}),
-            url=f"/tracershop/orders/{order.pk}/",
-            level="warning",
-        )
+def _endpoint_of(room: str, booking: Booking | None) -> int | None:
+    """Where the room is mapped to. What is ordered stays where it was ordered for, while it is in
+    the same room, though the room's mapping ended since."""
+    if booking is not None and booking.order_id and booking.room == room:
+        return booking.endpoint_id
+    return RoomMapping.objects.filter(room=room).values_list("endpoint_id", flat=True).first()
 
 
 @dataclass(frozen=True)
@@ -138,20 +157,17 @@ def order_bookings(
     day: date,
     booking_ids: Collection[int],
     fingerprint: str,
+    automatic: bool = False,
     now: datetime | None = None,
 ) -> Ordered:
     """Order for the ticked bookings, exactly as the preview with this fingerprint said.
 
     All or nothing. Bookings are locked and those ordered already are left out of the plan, so a
-    second confirmation of the same preview orders nothing twice: it is refused.
+    second confirmation of the same preview orders nothing twice: it is refused. ``automatic``:
+    nobody pressed, the mappings are fully automatic (TS-026); the audit trail says so.
     """
     now = now or timezone.now()
-    list(
-        Booking.objects.select_for_update(no_key=True)
-        .filter(pk__in=set(booking_ids))
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
+    _lock(booking_ids)
     plan = plan_day(actor, day, only=booking_ids, now=now)
     if plan.plan.unplaced:
         details = [
@@ -171,12 +187,34 @@ def order_bookings(
     orders += [_order_injections(actor, plan, line, now) for line in plan.plan.injections]
     if not orders:
         raise Refused(_("No booking is ticked."), code="nothing")
+    if automatic:
+        with acting(actor=ServiceActor("automatic ordering", on_behalf_of=actor)):
+            for order in orders:
+                record("tracershop.order_automatic", order)
     record(
         "tracershop.bookings_ordered",
-        data={"day": day, "orders": [order.pk for order in orders], "bookings": len(plan.bookings)},
+        data={
+            "day": day,
+            "orders": [order.pk for order in orders],
+            "bookings": len(plan.bookings),
+            "automatic": automatic,
+        },
     )
     publish(BOOKINGS, "ordered")
     return Ordered(orders, plan)
+
+
+def _lock(booking_ids: Collection[int]) -> None:
+    """The bookings, then the rejected orders that they are still tied to: production may be about
+    to take a rejection back."""
+    rows = Booking.objects.select_for_update(no_key=True).filter(pk__in=set(booking_ids))
+    tied_to = {key for key in rows.order_by("pk").values_list("order", flat=True) if key}
+    list(
+        Order.objects.select_for_update(no_key=True)
+        .filter(pk__in=tied_to)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def _order_line(actor: Any, plan: DayPlan, line: Any, now: datetime) -> Order:
@@ -218,6 +256,7 @@ def purge_old_bookings(*, actor: Any, now: datetime | None = None) -> int:
     """Remove bookings of examinations longer ago than the set number of days (TS-022)."""
     days = registry.settings_for("tracershop").booking_keep_days
     limit = (now or timezone.now()) - timedelta(days=days)
+    purge(BookingChange.all_objects.filter(booking__starts_at__lt=limit))
     count = purge(Booking.all_objects.filter(starts_at__lt=limit))
     if count:
         record("tracershop.bookings_purged", data={"count": count, "older_than_days": days})

@@ -15,6 +15,7 @@ from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
 from tracershop.models import (
+    Booking,
     CatalogueEntry,
     Customer,
     DeliverySlot,
@@ -199,16 +200,16 @@ def delete_order(
 ) -> None:
     """Take back an order that is still *Ordered*, before its deadline. Its bookings can be ordered
     anew. A day that was closed meanwhile does not keep the order there."""
+    # bookings by key, then the order: as whoever orders for bookings or changes them
+    bookings = list(
+        Booking.objects.select_for_update(no_key=True).filter(order=order_id).order_by("pk")
+    )
     order = _editable(actor, order_id)
     check_version(order, expected_version, {})
     allowance = _allowance(actor, order.customer, late_reason)
     calendar = Calendar(order.deliver_on, order.deliver_on)
     if order.deliver_on not in calendar.closed:
         _check_window(calendar, order.kind, order.deliver_on, now or timezone.now(), allowance)
-    # in the order of keys, as whoever orders for bookings: the two never wait for each other
-    bookings = list(
-        order.bookings.select_for_update(no_key=True).filter(deleted_at__isnull=True).order_by("pk")
-    )
     for booking in bookings:
         booking.order = None
         booking.ordered_mbq = None

@@ -16,6 +16,7 @@ from portal.records.services import writes
 from tracershop.models import Order, Vial
 from tracershop.models.reach import ACCEPT
 from tracershop.rules.orders import OrderAct, OrderStatus, TransitionRefused, transition
+from tracershop.selectors.booking_waiting import was_ordered_anew
 from tracershop.selectors.topics import announce_order, announce_vial
 
 
@@ -62,12 +63,18 @@ def _decide(actor: Any, order_ids: Collection[int], act: OrderAct, reason: str) 
         if not outcome.changed:
             decision.unchanged.append(order)
             continue
+        if act == OrderAct.UNREJECT and was_ordered_anew(order):
+            raise Refused(
+                _("The bookings of order %(number)s were ordered anew; it stays rejected.")
+                % {"number": order.pk},
+                code="ordered_anew",
+            )
         old = order.status
         order.status = outcome.new_status
         order.status_reason = reason
         order.save()
         if outcome.new_status == OrderStatus.REJECTED:
-            _free_vials(order)
+            free_vials(order)
             notify(
                 order.ordered_by,
                 str(
@@ -83,7 +90,8 @@ def _decide(actor: Any, order_ids: Collection[int], act: OrderAct, reason: str) 
     return decision
 
 
-def _free_vials(order: Order) -> None:
+def free_vials(order: Order) -> None:
+    """The vials allocated to the order serve nobody any more."""
     for vial in Vial.objects.select_for_update(no_key=True).filter(order=order).order_by("pk"):
         vial.order = None
         vial.save()

@@ -26,6 +26,9 @@ _ACTS = {
     "tracershop.order_unreject": (_("Rejection taken back"), "refresh"),
     "tracershop.vials_allocated": (_("Vials allocated"), "vial"),
     "tracershop.order_released": (_("Released"), "shield"),
+    "tracershop.order_automatic": (_("Ordered automatically"), "refresh"),
+    "tracershop.order_booking_changed": (_("A booking changed"), "calendar"),
+    "tracershop.booking_change_put_aside": (_("Changed booking put aside"), "pause"),
 }
 
 
