@@ -29,6 +29,12 @@ class TracershopSettings:
     dispenser_folder: str
     """The watched folder into which the dispenser writes its files."""
     booking_keep_days: int = 7
+    consignor_name: str = ""
+    """Who sends, on transport documents (ADR 5.4.1.1.1 (g)); none are issued without."""
+    consignor_address: str = ""
+    """Street, postal code and town; may have several lines."""
+    emergency_phone: str = ""
+    """Answered at all hours that something is under way; printed on transport documents."""
 
     def __post_init__(self) -> None:
         if not Path(self.dispenser_folder).is_absolute():
@@ -37,6 +43,8 @@ class TracershopSettings:
             )
         if not 1 <= self.booking_keep_days <= 31:
             raise ImproperlyConfigured("booking_keep_days must be between 1 and 31")
+        if bool(self.consignor_name.strip()) != bool(self.consignor_address.strip()):
+            raise ImproperlyConfigured("consignor_name and consignor_address go together")
 
 
 _SHOP = ("tracershop.see_own_orders", "tracershop.place_order")
@@ -123,6 +131,12 @@ class Tracershop(PortalModule):
         ),
         NavigationItem(_("Vials"), "tracershop:vials", "vial", ("tracershop.see_all_orders",)),
         NavigationItem(
+            _("Shipments"),
+            "tracershop:shipments",
+            "truck",
+            ("tracershop.see_all_orders", "tracershop.see_own_orders"),
+        ),
+        NavigationItem(
             _("Representatives"),
             "tracershop:representatives",
             "users",
@@ -158,6 +172,9 @@ class Tracershop(PortalModule):
         PeriodicTask("dispenser: read folder", "tracershop.tasks.read_dispenser_folder", 1),
         PeriodicTask(
             "certificates: issue missing", "tracershop.tasks.issue_missing_certificates", 60
+        ),
+        PeriodicTask(
+            "shipments: issue missing papers", "tracershop.tasks.issue_missing_papers", 60
         ),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(

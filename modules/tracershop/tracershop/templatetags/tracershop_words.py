@@ -25,6 +25,7 @@ _ACTS = {
     "tracershop.order_unreject": (_("Rejection taken back"), "refresh"),
     "tracershop.vials_allocated": (_("Vials allocated"), "vial"),
     "tracershop.order_released": (_("Released"), "shield"),
+    "tracershop.order_shipped": (_("Packed for shipping"), "truck"),
 }
 
 
