@@ -22,6 +22,7 @@ from tracershop.demo.dispensing import (
     were_dispensed,
 )
 from tracershop.demo.radiology import book, order_from_bookings
+from tracershop.demo.shipping import ship_released
 from tracershop.demo.shop import FDG, NORTH_1, NORTH_2, PSMA, SOUTH_1, STABLE, WATER, Shop
 from tracershop.demo.staff import pin_of
 from tracershop.models import Batch, Booking, CatalogueEntry, Order
@@ -182,6 +183,7 @@ def _work_off(shop: Shop, orders: list[Order]) -> None:
         reason="Aftenens syntese gav for lidt aktivitet",
     )
     _release(shop, released)
+    ship_released(radiochemist, released)
 
 
 def _last(orders: list[Order]) -> datetime:

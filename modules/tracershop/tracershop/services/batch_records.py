@@ -68,8 +68,8 @@ def batch_data(batch: Batch) -> dict[str, Any]:
             "status": str(batch.get_status_display()),
             "status_reason": batch.status_reason,
             "calibrated_at": moment(batch.calibrated_at),
-            "activity_mbq": number(batch.activity_mbq, 0),
-            "volume_ml": number(batch.volume_ml, 1),
+            "activity": _with_unit(number(batch.activity_mbq, 0), "MBq"),
+            "volume": _with_unit(number(batch.volume_ml, 1), "ml"),
             "expires_at": moment(batch.expires_at),
         },
         "results": [_result(result) for result in results],
@@ -127,6 +127,10 @@ def _plain(value: float | None) -> str | None:
     return number(value, len(written.partition(".")[2]))
 
 
+def _with_unit(amount: str | None, unit: str) -> str | None:
+    return None if amount is None else f"{amount} {unit}"
+
+
 def _labels() -> dict[str, str]:
     return {
         "lot": _("Lot"),
@@ -136,8 +140,8 @@ def _labels() -> dict[str, str]:
         "tracer": _("Tracer"),
         "isotope": _("Isotope"),
         "calibrated_at": _("Calibration time"),
-        "activity": _("Activity at calibration (MBq)"),
-        "volume": _("Volume (ml)"),
+        "activity": _("Activity at calibration"),
+        "volume": _("Volume"),
         "expires_at": _("Expiry"),
         "quality_control": _("Quality control"),
         "no_results": _("No result is recorded."),

@@ -203,12 +203,10 @@ def transport_data(cargo: Cargo) -> dict[str, Any]:
         "consignor": {
             "name": settings.consignor_name,
             "address": settings.consignor_address,
-            "phone": None,
         },
         "consignee": {
             "name": f"{shipment.customer.name}, {shipment.endpoint.name}",
             "address": shipment.customer.address,
-            "phone": None,
         },
         "emergency_phone": settings.emergency_phone or None,
         "shipment": {
@@ -262,7 +260,6 @@ def _transport_labels() -> dict[str, str]:
         "class": _("Class"),
         "consignor": _("Consignor"),
         "consignee": _("Consignee"),
-        "phone": _("Telephone"),
         "shipment": _("Shipment"),
         "leaves_at": _("Leaves"),
         "carrier": _("Carrier"),
