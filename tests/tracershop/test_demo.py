@@ -245,7 +245,7 @@ def test_what_was_released_yesterday_left_and_has_its_papers(folder, monkeypatch
     yesterday = WEDNESDAY - timedelta(days=1)
     left = Order.objects.filter(deliver_on=yesterday, status="released", kind="activity")
     assert {line.order for line in ShippedOrder.objects.all()} == set(left)
-    waiting = shipments_without_papers(before=timezone.now() + timedelta(days=1))
+    waiting = shipments_without_papers(before=local(date(2090, 1, 1), 0))
     assert len(waiting) == Shipment.objects.count() > 0
     for shipment_id in waiting[:1]:  # the worker does so for each
         issue_papers(actor=ServiceActor("papers"), shipment_id=shipment_id)

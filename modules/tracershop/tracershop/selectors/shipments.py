@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import Exists, OuterRef, Prefetch
 from django.shortcuts import get_object_or_404
@@ -25,6 +25,20 @@ TRANSPORT_DOCUMENT = "tracershop.transport_document"
 PAPER_KINDS = {"delivery-note": DELIVERY_NOTE, "transport-document": TRANSPORT_DOCUMENT}
 """By the word in the address."""
 
+if TYPE_CHECKING:
+
+    class PackedOrder(Order):
+        """An order as :func:`with_vials` and :func:`add_releases` give it."""
+
+        cargo: list[Vial]
+        in_force: Release | None
+        certificate_number: str
+
+        class Meta:
+            abstract = True
+else:
+    PackedOrder = Order
+
 
 @dataclass
 class Departure:
@@ -32,7 +46,7 @@ class Departure:
 
     endpoint: Endpoint
     deliver_at: datetime
-    orders: list[Order] = field(default_factory=list)
+    orders: list[PackedOrder] = field(default_factory=list)
 
     @property
     def shippable(self) -> list[int]:
@@ -46,12 +60,12 @@ class Cargo:
     documents where they are asked for."""
 
     shipment: Shipment
-    orders: list[Order]
+    orders: list[PackedOrder]
     """With ``cargo`` (their vials) and ``in_force`` (their release, or None)."""
     packages: list[Package]
 
     @property
-    def taken_back(self) -> list[Order]:
+    def taken_back(self) -> list[PackedOrder]:
         """Orders whose release was corrected since they were packed."""
         return [order for order in self.orders if order.status != OrderStatus.RELEASED]
 
@@ -59,7 +73,7 @@ class Cargo:
     def releases(self) -> list[int]:
         return sorted(order.in_force.pk for order in self.orders if order.in_force)
 
-    def of(self, package: Package) -> list[Order]:
+    def of(self, package: Package) -> list[PackedOrder]:
         return [order for order in self.orders if order.pk in package.orders]
 
 
@@ -143,7 +157,7 @@ def shipment_of(order: Order) -> Shipment | None:
     return line.shipment if line else None
 
 
-def orders_to_ship(user: Any, order_ids: Sequence[int]) -> list[Order]:
+def orders_to_ship(user: Any, order_ids: Sequence[int]) -> list[PackedOrder]:
     """The orders that somebody wants to pack, with their vials."""
     return with_vials(
         visible(user, Order.objects.all(), ACCEPT)
@@ -153,9 +167,9 @@ def orders_to_ship(user: Any, order_ids: Sequence[int]) -> list[Order]:
     )
 
 
-def with_vials(orders: Iterable[Order]) -> list[Order]:
+def with_vials(orders: Iterable[Order]) -> list[PackedOrder]:
     """The orders, each with its vials as ``cargo``."""
-    found = list(orders)
+    found = cast("list[PackedOrder]", list(orders))
     vials = defaultdict(list)
     for vial in Vial.objects.filter(order__in=found).order_by("lot", "pk"):
         vials[vial.order_id].append(vial)
@@ -164,7 +178,7 @@ def with_vials(orders: Iterable[Order]) -> list[Order]:
     return found
 
 
-def add_releases(orders: Sequence[Order]) -> None:
+def add_releases(orders: Sequence[PackedOrder]) -> None:
     """Give each order its release in force as ``in_force``, None where it was taken back."""
     releases = Release.objects.filter(order__in=orders, corrected_at__isnull=True)
     by_order = {release.order_id: release for release in releases.select_related("released_by")}
@@ -172,7 +186,7 @@ def add_releases(orders: Sequence[Order]) -> None:
         order.in_force = by_order.get(order.pk)
 
 
-def activity_leaving(order: Order, ships_at: datetime) -> float:
+def activity_leaving(order: PackedOrder, ships_at: datetime) -> float:
     """What the order's vials hold together as they leave, MBq."""
     half_life_s = order.tracer.isotope.half_life_s
     return math.fsum(
@@ -181,7 +195,7 @@ def activity_leaving(order: Order, ships_at: datetime) -> float:
     )
 
 
-def contents_of(orders: Iterable[Order], ships_at: datetime) -> list[Content]:
+def contents_of(orders: Iterable[PackedOrder], ships_at: datetime) -> list[Content]:
     return [
         Content(order.tracer.isotope.symbol, activity_leaving(order, ships_at)) for order in orders
     ]

@@ -20,6 +20,7 @@ from tracershop.selectors.shipments import (
     DELIVERY_NOTE,
     TRANSPORT_DOCUMENT,
     Cargo,
+    PackedOrder,
     activity_leaving,
 )
 from tracershop.services.certificates import KIND, issue_release_certificate
@@ -69,7 +70,7 @@ def _issuer(actor: Any, cargo: Cargo) -> Any:
     return actor if isinstance(actor, User) else cargo.shipment.made_by
 
 
-def _certificate(actor: Any, order: Order) -> str:
+def _certificate(actor: Any, order: PackedOrder) -> str:
     """The number of the certificate in force; issued now where its task was not yet done."""
     release = order.in_force
     if release is None or release.signature_id is None:
@@ -109,8 +110,8 @@ def delivery_note_data(cargo: Cargo) -> dict[str, Any]:
     }
 
 
-def _noted(order: Order, cargo: Cargo) -> dict[str, Any]:
-    half_life_s = order.tracer.isotope.half_life_s
+def _noted(order: PackedOrder, cargo: Cargo) -> dict[str, Any]:
+    half_life_s, release = order.tracer.isotope.half_life_s, order.in_force
     at_delivery = [
         activity_at(vial.activity_mbq, half_life_s, vial.filled_at, order.deliver_at)
         for vial in order.cargo
@@ -130,8 +131,8 @@ def _noted(order: Order, cargo: Cargo) -> dict[str, Any]:
         "delivered_activity_mbq": f"{number(sum(at_delivery), 0)} MBq",
         "package": ", ".join(str(p.number) for p in cargo.packages if order.pk in p.orders),
         "certificate": order.certificate_number,
-        "released_by": str(order.in_force.released_by),
-        "released_at": moment(order.in_force.released_at),
+        "released_by": str(release.released_by) if release else None,
+        "released_at": moment(release.released_at) if release else None,
         "vials": [
             {
                 "number": str(vial.pk),

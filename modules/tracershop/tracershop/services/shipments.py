@@ -34,7 +34,7 @@ from tracershop.rules.transport import (
     package_obstacles,
     transport_index,
 )
-from tracershop.selectors.shipments import Cargo, cargo_of, contents_of, with_vials
+from tracershop.selectors.shipments import Cargo, PackedOrder, cargo_of, contents_of, with_vials
 from tracershop.selectors.topics import customer_topic, day_topic
 from tracershop.services.papers import issue_delivery_note, issue_transport_document
 from tracershop.services.production import locked_orders
@@ -209,7 +209,7 @@ def _order_ids(packages: Sequence[PackageSpec]) -> set[int]:
     return set(packed)
 
 
-def _hold(actor: Any, order_ids: Collection[int]) -> list[Order]:
+def _hold(actor: Any, order_ids: Collection[int]) -> list[PackedOrder]:
     orders = locked_orders(actor, order_ids)
     for order in orders:
         require(actor, ACCEPT, order)
@@ -255,7 +255,7 @@ def _is_shipped(order: int, shipment: int) -> str:
 
 
 def _refuse_what_stands_against(
-    orders: Sequence[Order], packages: Sequence[PackageSpec], ships_at: datetime
+    orders: Sequence[PackedOrder], packages: Sequence[PackageSpec], ships_at: datetime
 ) -> None:
     reasons = [str(reason) for order in orders for reason in _against(order, ships_at)]
     if len({(order.endpoint_id, order.deliver_on) for order in orders}) > 1:
@@ -280,12 +280,12 @@ def _refuse_what_stands_against(
             )
         ]
     except ActivityTooLargeError:
-        found = [_("It leaves so long before the vials were filled that nothing can be said.")]
+        found = [str(_("It leaves so long before the vials were filled that nothing is known."))]
     if found:
         raise Refused(_("Nothing is shipped."), code="packages", details=found)
 
 
-def _against(order: Order, ships_at: datetime) -> list[str]:
+def _against(order: PackedOrder, ships_at: datetime) -> list[str]:
     """What of an order forbids that it leaves then."""
     name = {"number": order.pk}
     reasons = []

@@ -26,9 +26,8 @@ def vial_label(request: HttpRequest, pk: int) -> HttpResponse:
     """POST prints: issues the label of what the vial is now. GET gives the one in force."""
     vial = get_object_or_404(visible(request.user, Vial.objects.all()), pk=pk)
     if request.method == "POST":
-        document = issue_vial_label(actor=request.user, vial_id=pk)
-    else:
-        document = current(vial, LABEL)
+        return response(issue_vial_label(actor=request.user, vial_id=pk), user=request.user)
+    document = current(vial, LABEL)
     if document is None:
         raise Http404
     return response(document, user=request.user)
@@ -39,9 +38,8 @@ def order_labels(request: HttpRequest, pk: int) -> HttpResponse:
     """The labels of all of an order's vials, as :func:`vial_label`."""
     order = get_object_or_404(visible(request.user, Order.objects.all()), pk=pk)
     if request.method == "POST":
-        document = issue_labels(actor=request.user, order_id=pk)
-    else:
-        document = current(order, LABELS)
+        return response(issue_labels(actor=request.user, order_id=pk), user=request.user)
+    document = current(order, LABELS)
     if document is None:
         raise Http404
     return response(document, user=request.user)

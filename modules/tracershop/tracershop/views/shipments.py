@@ -20,7 +20,7 @@ from portal.audit.services import Access, log_access
 from portal.documents.services import response
 from portal.records.errors import Refused
 from tracershop.forms.shipments import PackingForm, when
-from tracershop.models import Order, Shipment
+from tracershop.models import Shipment
 from tracershop.models.reach import ACCEPT, SEE_ALL, SEE_OWN
 from tracershop.selectors import shipments as selectors
 from tracershop.selectors.topics import customer_topic, day_topic
@@ -189,7 +189,7 @@ def _with_papers(request: HttpRequest, found: Shipment) -> HttpResponse:
     return redirect("tracershop:shipment", pk=found.pk)
 
 
-def _proposed(orders: list[Order]) -> datetime:
+def _proposed(orders: list[selectors.PackedOrder]) -> datetime:
     """Now, on the day itself; else half an hour before the delivery. Never before it was filled."""
     now = timezone.now()
     latest = min(order.deliver_at for order in orders) - _BEFORE_DELIVERY
@@ -200,7 +200,10 @@ def _proposed(orders: list[Order]) -> datetime:
 
 
 def _packing(
-    request: HttpRequest, form: PackingForm, orders: list[Order], found: Shipment | None
+    request: HttpRequest,
+    form: PackingForm,
+    orders: list[selectors.PackedOrder],
+    found: Shipment | None,
 ) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
