@@ -72,6 +72,7 @@ def house_labels() -> dict[str, str]:
         "signed_at": _("Signed at (UTC)"),
         "signed_at_local": _("Signed at (local time)"),
         "signing_key": _("Signing key"),
+        "signing_method": _("Signed with"),
         "signed_digest": _("SHA-256 of what was signed"),
         "countersign_key": _("Counter-signed with"),
     }

@@ -9,6 +9,7 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from tracershop.models import (
+    Batch,
     Booking,
     BookingChange,
     CatalogueEntry,
@@ -22,10 +23,15 @@ from tracershop.models import (
     Release,
     Representation,
     RoomMapping,
+    Shipment,
+    ShippedOrder,
     StandingOrder,
 )
 from tracershop.models.reach import SEE_OWN
+from tracershop.selectors.shipments import DELIVERY_NOTE
+from tracershop.services.batch_records import KIND as BATCH_RECORD
 from tracershop.services.certificates import KIND
+from tracershop.services.labels import LABEL, LABELS
 
 from portal.access.models import (
     AccessReview,
@@ -78,6 +84,7 @@ def make_world() -> World:
                 "released": _released(shop, slot, monday),
                 "standing": _standing(shop, slot, monday),
                 **_production(shop, customer),
+                **_papers(shop, slot, monday),
                 **_mappings(shop, endpoint),
                 **_setup(shop, endpoint),
                 "changed": _changed(shop, slot, monday),
@@ -132,6 +139,30 @@ def _released(shop: Any, slot: Any, monday: date) -> Order:
         template=Path(__file__).with_name("plain.typ"),
     )
     return order
+
+
+def _papers(shop: Any, slot: Any, monday: date) -> dict[str, Any]:
+    """A shipment, a labelled vial and a batch, each with a paper of its own."""
+    order = make_order(shop, slot=slot, day=monday, status=Order.Status.RELEASED)
+    shipment = Shipment.objects.create(
+        customer=order.customer,
+        endpoint=order.endpoint,
+        ships_at=order.deliver_at,
+        made_by=shop.producer,
+    )
+    ShippedOrder.objects.create(shipment=shipment, order=order)
+    vial = make_vial(shop, customer=order.customer, order=order)
+    batch = Batch.objects.create(lot=f"FDG-261123-{order.pk}", tracer=shop.fdg)
+    for kind, obj in (
+        (DELIVERY_NOTE, shipment),
+        (LABEL, vial),
+        (LABELS, order),
+        (BATCH_RECORD, batch),
+    ):
+        template = Path(__file__).with_name("plain.typ")
+        number = f"{kind}-{obj.pk}"
+        issue(kind=kind, obj=obj, title="Paper", number=number, data={}, template=template)
+    return {"shipment": shipment, "labelled": vial, "packed": order, "recorded_batch": batch}
 
 
 def _production(shop: Any, customer: Any) -> dict[str, Any]:

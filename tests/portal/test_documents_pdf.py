@@ -36,6 +36,7 @@ LABELS = {
     "signed_at": "Signed at (UTC)",
     "signed_at_local": "Signed at (site)",
     "signing_key": "Signer's key",
+    "signing_method": "Signed with",
     "signed_digest": "SHA-256 of what was signed",
     "countersign_key": "Server's counter-signing key",
     # the certificate's
@@ -84,6 +85,7 @@ DOCUMENT = {
 SIGNATURE = {
     "printed_name": "Anne-Mette Kjærgaard",
     "meaning": "Released for human use",
+    "method": "passkey",
     "signed_at_utc": "2026-11-21 06:13:58 UTC",
     "signed_at_local": "2026-11-21 07:13:58 CET (Europe/Copenhagen)",
     "key_id": "9f2c41d07ab3e815",

@@ -18,15 +18,19 @@ from tracershop.models import (
     Endpoint,
     Order,
     Release,
+    Shipment,
+    ShippedOrder,
     Tracer,
     Vial,
 )
 from tracershop.selectors.schedule import Calendar, visible_slots
+from tracershop.selectors.shipments import DELIVERY_NOTE, TRANSPORT_DOCUMENT
 from tracershop.services.certificates import (
     KIND,
     issue_release_certificate,
     releases_without_certificate,
 )
+from tracershop.services.shipments import issue_papers, shipments_without_papers
 
 from portal.access.decision import can
 from portal.accounts.models import User
@@ -233,3 +237,18 @@ def test_nobody_is_named_twice_and_every_pin_may_be_used():
     assert len(pins) == len(set(pins)) >= 4
     for pin in pins:
         check_pin_rules(pin)
+
+
+@pytest.mark.requirement("OP-001", "TS-086")
+def test_what_was_released_yesterday_left_and_has_its_papers(folder, monkeypatch):
+    stop_clock(monkeypatch, local(WEDNESDAY, 9))
+    load_all()
+    yesterday = WEDNESDAY - timedelta(days=1)
+    left = Order.objects.filter(deliver_on=yesterday, status="released", kind="activity")
+    assert {line.order for line in ShippedOrder.objects.all()} == set(left)
+    waiting = shipments_without_papers(before=local(date(2090, 1, 1), 0))
+    assert len(waiting) == Shipment.objects.count() > 0
+    for shipment_id in waiting[:1]:  # the worker does so for each
+        issue_papers(actor=ServiceActor("papers"), shipment_id=shipment_id)
+        papers = IssuedDocument.objects.filter(object_type="tracershop.shipment")
+        assert {paper.kind for paper in papers} == {DELIVERY_NOTE, TRANSPORT_DOCUMENT}

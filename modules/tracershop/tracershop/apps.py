@@ -29,6 +29,12 @@ class TracershopSettings:
     dispenser_folder: str
     """The watched folder into which the dispenser writes its files."""
     booking_keep_days: int = 7
+    consignor_name: str = ""
+    """Who sends, on transport documents (ADR 5.4.1.1.1 (g)); none are issued without."""
+    consignor_address: str = ""
+    """Street, postal code and town; may have several lines."""
+    emergency_phone: str = ""
+    """Answered at all hours that something is under way; printed on transport documents."""
 
     def __post_init__(self) -> None:
         if not Path(self.dispenser_folder).is_absolute():
@@ -37,6 +43,8 @@ class TracershopSettings:
             )
         if not 1 <= self.booking_keep_days <= 31:
             raise ImproperlyConfigured("booking_keep_days must be between 1 and 31")
+        if bool(self.consignor_name.strip()) != bool(self.consignor_address.strip()):
+            raise ImproperlyConfigured("consignor_name and consignor_address go together")
 
 
 _SHOP = ("tracershop.see_own_orders", "tracershop.place_order")
@@ -141,6 +149,12 @@ class Tracershop(PortalModule):
             ("tracershop.see_own_orders", "tracershop.see_all_orders"),
         ),
         NavigationItem(
+            _("Shipments"),
+            "tracershop:shipments",
+            "truck",
+            ("tracershop.see_all_orders", "tracershop.see_own_orders"),
+        ),
+        NavigationItem(
             _("Representatives"),
             "tracershop:representatives",
             "users",
@@ -181,6 +195,9 @@ class Tracershop(PortalModule):
         # once an hour: most find nothing to do, and a day begins with its orders placed
         PeriodicTask("standing orders: place", "tracershop.tasks.place_standing_orders", 3600),
         PeriodicTask("bookings: order automatically", "tracershop.tasks.order_automatically", 300),
+        PeriodicTask(
+            "shipments: issue missing papers", "tracershop.tasks.issue_missing_papers", 60
+        ),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(
             "certifications: announce expiry", "tracershop.tasks.announce_certifications", 24 * 3600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from celery import shared_task
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from portal.inbox.tasks import process_waiting
 from portal.records.context import ServiceActor
+from portal.records.errors import Refused
 from tracershop.services.automatic import order_due_bookings
 from tracershop.services.bookings import purge_old_bookings
 from tracershop.services.certificates import (
@@ -18,8 +20,11 @@ from tracershop.services.certificates import (
 )
 from tracershop.services.certifications import announce_expiring
 from tracershop.services.dispenser import read_folder
+from tracershop.services.shipments import issue_papers, shipments_without_papers
 from tracershop.services.standing_placing import due_standing_orders
 from tracershop.services.standing_placing import place_standing_order as place_days_of
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -44,6 +49,22 @@ def issue_missing_certificates() -> None:
     """For releases whose task was lost: Redis was away when they were committed."""
     for release_id in releases_without_certificate(before=timezone.now() - timedelta(minutes=1)):
         issue_certificate.delay(release_id)
+
+
+@shared_task
+def issue_shipment_papers(shipment_id: int) -> None:
+    """What a person has to settle first is left to them: the shipment's page says what."""
+    try:
+        issue_papers(actor=ServiceActor("papers"), shipment_id=shipment_id)
+    except Refused as refusal:
+        logger.warning("no papers of shipment %s: %s", shipment_id, refusal)
+
+
+@shared_task
+def issue_missing_papers() -> None:
+    """For shipments whose maker was interrupted before their papers were issued, and the demo's."""
+    for shipment_id in shipments_without_papers(before=timezone.now() - timedelta(minutes=1)):
+        issue_shipment_papers.delay(shipment_id)
 
 
 @shared_task

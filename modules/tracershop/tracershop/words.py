@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -18,6 +19,7 @@ from tracershop.rules.findings import Facts, Finding
 from tracershop.rules.lots import LotErrorReason
 from tracershop.rules.release import ObstacleCode, ReleaseWarningCode
 from tracershop.rules.setup import SetupDoubtCode
+from tracershop.rules.transport import PackageObstacleCode
 from tracershop.rules.vials import VialWarningCode
 
 _SENTENCES: dict[type, dict[Any, Any]] = {
@@ -110,6 +112,35 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
             "At delivery there are %(available_mbq)s MBq; %(ordered_mbq)s MBq were ordered."
         ),
     },
+    PackageObstacleCode: {
+        PackageObstacleCode.EMPTY: _("Package %(package)s: there is nothing in it."),
+        PackageObstacleCode.NUCLIDE_WITHOUT_LIMIT: _(
+            "Package %(package)s: how much %(isotopes)s may be carried is not known here."
+        ),
+        PackageObstacleCode.OVER_A2: _(
+            "Package %(package)s holds %(times)s times what a type A package may (A2)."
+        ),
+        PackageObstacleCode.OVER_EXCEPTED_LIMIT: _(
+            "Package %(package)s holds %(times)s times what an excepted package may."
+        ),
+        PackageObstacleCode.EXCEPTED_SURFACE: _(
+            "Package %(package)s: %(surface_msv_h)s mSv/h at the surface; an excepted package has"
+            " at most 0.005 mSv/h."
+        ),
+        PackageObstacleCode.SURFACE_TOO_HIGH: _(
+            "Package %(package)s: %(surface_msv_h)s mSv/h at the surface; no package may have more"
+            " than 10 mSv/h."
+        ),
+        PackageObstacleCode.NEEDS_EXCLUSIVE_USE: _(
+            "Package %(package)s: with a transport index of %(index)s and %(surface_msv_h)s mSv/h"
+            " at the surface it is beyond III-YELLOW: it needs a vehicle of its own, which is not"
+            " shipped from here."
+        ),
+        PackageObstacleCode.FARTHER_IS_STRONGER: _(
+            "Package %(package)s: %(at_1m_msv_h)s mSv/h at 1 m is more than %(surface_msv_h)s mSv/h"
+            " at the surface."
+        ),
+    },
     VialWarningCode: {
         VialWarningCode.LOT_DATE_DIFFERS: _("The lot is dated otherwise than the vial was filled."),
         VialWarningCode.PAST_USE_BEFORE: _("Past its use-before time when it arrived."),
@@ -194,6 +225,8 @@ def _shown(value: Any) -> str:
         return f"{value:%H:%M}"
     if isinstance(value, float):
         return number_format(round(value, 1), use_l10n=True, force_grouping=True)
+    if isinstance(value, Decimal):  # as it was measured, every digit
+        return number_format(value, use_l10n=True)
     if isinstance(value, tuple):
         return ", ".join(_shown(each) for each in value)
     return str(value)

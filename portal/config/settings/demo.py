@@ -32,7 +32,12 @@ EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = STATE / "mail"
 
 PORTAL_MODULE_SETTINGS = {
-    "tracershop": {"dispenser_folder": str(STATE / "dispenser")},
+    "tracershop": {
+        "dispenser_folder": str(STATE / "dispenser"),
+        "consignor_name": "Rigshavnens Radiofarmaci",
+        "consignor_address": "Cyklotronvej 4\n2100 København Ø\nDanmark",
+        "emergency_phone": "+45 00 00 00 00",
+    },
     **PORTAL_MODULE_SETTINGS,
 }
 INSTALLED_APPS = installed_apps(PORTAL_MODULE_SETTINGS)

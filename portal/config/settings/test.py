@@ -26,7 +26,12 @@ PORTAL_WATCH_CONFIGURATION = os.environ.get("PORTAL_WATCH_CONFIGURATION") == "ye
 LANGUAGE_CODE = "en"
 
 PORTAL_MODULE_SETTINGS = {
-    "tracershop": {"dispenser_folder": str(STATE / "dispenser")},
+    "tracershop": {
+        "dispenser_folder": str(STATE / "dispenser"),
+        "consignor_name": "Rigshavnens Radiofarmaci",
+        "consignor_address": "Cyklotronvej 4\n2100 København Ø\nDanmark",
+        "emergency_phone": "+45 00 00 00 00",
+    },
     **PORTAL_MODULE_SETTINGS,
 }
 INSTALLED_APPS = installed_apps(PORTAL_MODULE_SETTINGS)

@@ -140,6 +140,7 @@ def printed(signature: Signature) -> dict[str, str]:
     return {
         "printed_name": signature.printed_name,
         "meaning": signature.meaning,
+        "method": str(signature.key.get_method_display()),
         "signed_at_utc": f"{signature.signed_at:%Y-%m-%d %H:%M:%S} UTC",
         "signed_at_local": f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S %Z}",
         "key_id": signature.key.key_id,

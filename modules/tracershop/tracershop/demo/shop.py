@@ -149,11 +149,11 @@ def _make_tracers() -> None:
         for isotope in ISOTOPES.values()
     }
     activity, injection = Tracer.Kind.ACTIVITY, Tracer.Kind.INJECTION
-    for name, symbol, kind, prefix, largest_mbq in (
-        (FDG, "F-18", activity, "FDG", 100_000),
-        (PSMA, "Ga-68", activity, "PSMA", 5_000),
-        (WATER, "O-15", injection, "H2O", 20_000),
-        (FLUORIDE, "F-18", Tracer.Kind.ISOTOPE, "NAF", 50_000),
+    for name, symbol, kind, prefix, largest_mbq, form in (
+        (FDG, "F-18", activity, "FDG", 100_000, "væske, fludeoxyglucose i saltvand"),
+        (PSMA, "Ga-68", activity, "PSMA", 5_000, "væske, gallium-PSMA-11 i saltvand"),
+        (WATER, "O-15", injection, "H2O", 20_000, "væske, vand til injektion"),
+        (FLUORIDE, "F-18", Tracer.Kind.ISOTOPE, "NAF", 50_000, "væske, natriumfluorid i saltvand"),
     ):
         Tracer.objects.create(
             name=name,
@@ -163,6 +163,7 @@ def _make_tracers() -> None:
             min_vial_mbq=10,
             max_vial_mbq=largest_mbq,
             max_vial_ml=30,
+            chemical_form=form,
         )
 
 

@@ -22,6 +22,7 @@ from tracershop.demo.dispensing import (
     were_dispensed,
 )
 from tracershop.demo.radiology import book, order_from_bookings
+from tracershop.demo.shipping import ship_released
 from tracershop.demo.shop import (
     FDG,
     FLUORIDE,
@@ -193,6 +194,7 @@ def _work_off(shop: Shop, orders: list[Order]) -> None:
         reason="Aftenens syntese gav for lidt aktivitet",
     )
     _release(shop, released)
+    ship_released(radiochemist, released)
 
 
 def _last(orders: list[Order]) -> datetime:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from celery import current_app
 from django.db import transaction
 from django.db.models import CharField, Exists, OuterRef
 from django.db.models.functions import Cast
-from django.utils import timezone
-from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from portal.documents.models import IssuedDocument
@@ -23,10 +20,11 @@ from portal.signing.services import printed
 from tracershop.models import Release
 from tracershop.rules.decay import activity_at
 from tracershop.selectors.topics import announce_order
+from tracershop.services.printing import DOCUMENTS, marked, moment, number, use_labels, use_of
 from tracershop.words import release_warning
 
 KIND = "tracershop.release_certificate"
-TEMPLATE = Path(__file__).parent.parent / "documents" / "release_certificate.typ"
+TEMPLATE = DOCUMENTS / "release_certificate.typ"
 
 
 def queue_certificate(release: Release) -> None:
@@ -93,19 +91,22 @@ def certificate_data(release: Release) -> dict[str, Any]:
     order, vials = signed["order"], signed["vials"]
     deliver_at = _time(order["deliver_at"])
     return {
+        "document": marked(),
         "labels": _labels(),
-        "use": "human" if order["intended_use"] == "human" else "preclinical",
+        "use": use_of(order["intended_use"]),
         "order": {
             "number": str(order["number"]),
             "customer": order["customer"],
             "endpoint": order["endpoint"],
-            "deliver_at": _moment(deliver_at),
+            "deliver_at": moment(deliver_at),
+            **_moved(order, deliver_at),
             "tracer": order["tracer"],
             "isotope": order["isotope"],
-            "half_life": f"{_number(order['half_life_s'], 1)} s",
-            "ordered_activity_mbq": _number(order["activity_mbq"], 0),
+            "half_life": f"{number(order['half_life_s'], 1)} s",
+            "ordered_activity_mbq": number(order["activity_mbq"], 0),
             "injections": None if order["injections"] is None else str(order["injections"]),
-            "delivered_activity_mbq": _number(signed["delivered_mbq"], 0),
+            "delivered_activity_mbq": number(signed["delivered_mbq"], 0),
+            "bare_isotope": order.get("kind") == "isotope",
         },
         "vials": [_vial(vial, order, deliver_at) for vial in vials]
         or [_lot(lot) for lot in signed["lots"]],
@@ -117,17 +118,27 @@ def certificate_data(release: Release) -> dict[str, Any]:
     }
 
 
+def _moved(order: dict[str, Any], deliver_at: datetime) -> dict[str, str | None]:
+    """Of an order that production moved to an earlier delivery (TS-042): what it was ordered for,
+    and what is due at the delivery for that."""
+    if not order.get("moved_from_at"):
+        return {}
+    ordered_for = _time(order["moved_from_at"])
+    due_mbq = activity_at(order["activity_mbq"], order["half_life_s"], ordered_for, deliver_at)
+    return {"ordered_for": moment(ordered_for), "due_activity_mbq": number(due_mbq, 0)}
+
+
 def _vial(vial: dict[str, Any], order: dict[str, Any], deliver_at: datetime) -> dict[str, Any]:
     filled_at = _time(vial["filled_at"])
     at_delivery = activity_at(vial["activity_mbq"], order["half_life_s"], filled_at, deliver_at)
     return {
         "lot": vial["lot"],
         "position": vial["position"],
-        "filled_at": _moment(filled_at),
-        "activity_at_fill_mbq": _number(vial["activity_mbq"], 1),
-        "volume_ml": _number(vial["volume_ml"], 2),
-        "activity_at_delivery_mbq": _number(at_delivery, 1),
-        "expires_at": _moment(_time(vial["expires_at"])) if vial["expires_at"] else None,
+        "filled_at": moment(filled_at),
+        "activity_at_fill_mbq": number(vial["activity_mbq"], 1),
+        "volume_ml": number(vial["volume_ml"], 2),
+        "activity_at_delivery_mbq": number(at_delivery, 1),
+        "expires_at": moment(_time(vial["expires_at"])) if vial["expires_at"] else None,
     }
 
 
@@ -142,23 +153,9 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _moment(value: datetime) -> str:
-    return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
-
-
-def _number(value: float | None, digits: int) -> str | None:
-    if value is None:
-        return None
-    return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
-
-
 def _labels() -> dict[str, str]:
     return {
-        "use": _("Intended use"),
-        "use_human": _("HUMAN USE"),
-        "use_human_note": _("Released for use in humans"),
-        "use_preclinical": _("PRECLINICAL USE"),
-        "use_preclinical_note": _("NOT FOR HUMANS"),
+        **use_labels(),
         "order": _("Order"),
         "order_number": _("Order number"),
         "customer": _("Customer"),
@@ -167,9 +164,13 @@ def _labels() -> dict[str, str]:
         "tracer": _("Tracer"),
         "isotope": _("Isotope"),
         "half_life": _("Half-life"),
-        "ordered_activity": _("Ordered (MBq)"),
+        "ordered_activity": _("Ordered"),
         "ordered_injections": _("Ordered injections"),
-        "delivered_activity": _("Delivered (MBq)"),
+        "bare_isotope": _("Delivered as the bare isotope, not as a tracer"),
+        "moved": _("Moved to an earlier delivery"),
+        "ordered_for": _("Ordered for"),
+        "due_activity": _("Which is, at delivery"),
+        "delivered_activity": _("Delivered"),
         "vials": _("Vials"),
         "lot": _("Lot"),
         "position": _("Position"),

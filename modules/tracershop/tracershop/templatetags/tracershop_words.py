@@ -29,6 +29,7 @@ _ACTS = {
     "tracershop.order_automatic": (_("Ordered automatically"), "refresh"),
     "tracershop.order_booking_changed": (_("A booking changed"), "calendar"),
     "tracershop.booking_change_put_aside": (_("Changed booking put aside"), "pause"),
+    "tracershop.order_shipped": (_("Packed for shipping"), "truck"),
 }
 
 

@@ -17,6 +17,7 @@ from portal.signing.services import verify
 from tracershop.models import Order, Release
 from tracershop.models.reach import ACCEPT, RELEASE
 from tracershop.selectors.board import vial_mbq_at
+from tracershop.selectors.shipments import shipment_of
 from tracershop.selectors.topics import customer_topic
 from tracershop.services.certificates import KIND
 from tracershop.words import release_warning
@@ -36,6 +37,7 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "confirmed": [release_warning(code) for code in release.confirmed] if release else [],
         "vials": [(vial, vial_mbq_at(vial, order.deliver_at)) for vial in vials],
         "documents": _certificates(order),
+        "shipment": shipment_of(order),
         "events": _events(order),
         "topic": customer_topic(order.customer_id),
         "may_accept": can(request.user, ACCEPT, order),
