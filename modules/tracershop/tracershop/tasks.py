@@ -17,6 +17,7 @@ from tracershop.services.certificates import (
 )
 from tracershop.services.certifications import announce_expiring
 from tracershop.services.dispenser import read_folder
+from tracershop.services.recalls import remind_customers
 
 
 @shared_task
@@ -51,3 +52,8 @@ def purge_bookings() -> None:
 @shared_task
 def announce_certifications() -> None:
     announce_expiring(actor=ServiceActor("certifications"))
+
+
+@shared_task
+def remind_of_recalls() -> None:
+    remind_customers(actor=ServiceActor("recalls"))
