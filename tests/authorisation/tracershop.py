@@ -106,5 +106,5 @@ EXPECTED = Expectations(
             lambda o, p: "tracershop/bookings", INTERNAL | PRODUCTION, on_objects=False
         ),
     },
-    tasks=PRODUCTION | INTERNAL,
+    tasks=EVERYBODY,
 )

@@ -9,9 +9,12 @@ from typing import Any
 from django.test import Client
 from django.utils import timezone
 from tracershop.models import (
+    Batch,
     Certification,
     Order,
     ProcedureMapping,
+    Recall,
+    RecallNotice,
     Release,
     Representation,
     RoomMapping,
@@ -67,8 +70,9 @@ def make_world() -> World:
                 "water": shop.water,
                 "order": order,
                 "rejected": make_order(shop, slot=slot, day=monday, status=Order.Status.REJECTED),
-                "released": _released(shop, slot, monday),
+                "released": (released := _released(shop, slot, monday)),
                 **_production(shop, customer),
+                **_quality(shop, released),
                 **_mappings(shop, endpoint),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
@@ -107,6 +111,24 @@ def _production(shop: Any, customer: Any) -> dict[str, Any]:
             user=make_user(f"Clerk of {customer}"), customer=customer
         ),
     }
+
+
+def _quality(shop: Any, order: Order) -> dict[str, Any]:
+    """A batch that was rejected after the order was released from it, and one being recalled."""
+    rejected, recalled = (
+        Batch.objects.create(lot=f"FDG-261123-{number}{order.pk}", tracer=shop.fdg, status=status)
+        for number, status in ((1, "rejected"), (2, "recalled"))
+    )
+    release = Release.objects.get(order=order)
+    release.lots = [LOT, rejected.lot, recalled.lot]
+    release.save()
+    recall = Recall.objects.create(
+        batch=recalled, reason="particles", instructions="Keep it.", started_by=shop.producer
+    )
+    RecallNotice.objects.create(
+        recall=recall, customer=order.customer, order=order, notified_at=timezone.now()
+    )
+    return {"batch": rejected, "recall": recall}
 
 
 def _mappings(shop: Any, endpoint: Any) -> dict[str, Any]:
