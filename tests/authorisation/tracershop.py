@@ -57,12 +57,6 @@ EXPECTED = Expectations(
         "tracershop:release": Row(PRODUCTION, data=_order, exact=True),
         "tracershop:vials": Row(PRODUCTION),
         "tracershop:settle": post(PRODUCTION, args=pk_of("vial"), others=PRODUCTION),
-        "tracershop:judge_batch": post(
-            PRODUCTION,
-            data=lambda o, p: {"lot": o["vial"].lot, "status": "quarantine", "reason": "QC"},
-            others=PRODUCTION,
-            exact=True,
-        ),
         "tracershop:certifications": Row(ADMIN),
         "tracershop:certify": post(ADMIN),
         "tracershop:revoke_certification": post(ADMIN, args=pk_of("certification"), others=ADMIN),
@@ -105,9 +99,12 @@ EXPECTED = Expectations(
             lambda o, p: f"tracershop/customer/{o['customer'].pk}", EVERYBODY
         ),
         "tracershop/vials": Topic(lambda o, p: "tracershop/vials", PRODUCTION, on_objects=False),
+        "tracershop/batches": Topic(
+            lambda o, p: "tracershop/batches", PRODUCTION, on_objects=False
+        ),
         "tracershop/bookings": Topic(
             lambda o, p: "tracershop/bookings", INTERNAL | PRODUCTION, on_objects=False
         ),
     },
-    tasks=PRODUCTION | INTERNAL,
+    tasks=EVERYBODY,
 )

@@ -20,6 +20,8 @@ from tracershop.models import (
     OrderDeadline,
     ProcedureMapping,
     QualityTest,
+    Recall,
+    RecallNotice,
     Release,
     Representation,
     RoomMapping,
@@ -81,9 +83,10 @@ def make_world() -> World:
                 "water": shop.water,
                 "order": order,
                 "rejected": make_order(shop, slot=slot, day=monday, status=Order.Status.REJECTED),
-                "released": _released(shop, slot, monday),
+                "released": (released := _released(shop, slot, monday)),
                 "standing": _standing(shop, slot, monday),
                 **_production(shop, customer),
+                **_quality(shop, released),
                 **_papers(shop, slot, monday),
                 **_mappings(shop, endpoint),
                 **_setup(shop, endpoint),
@@ -180,6 +183,24 @@ def _production(shop: Any, customer: Any) -> dict[str, Any]:
             user=make_user(f"Clerk of {customer}"), customer=customer
         ),
     }
+
+
+def _quality(shop: Any, order: Order) -> dict[str, Any]:
+    """A batch that was rejected after the order was released from it, and one being recalled."""
+    rejected, recalled = (
+        Batch.objects.create(lot=f"FDG-261123-{number}{order.pk}", tracer=shop.fdg, status=status)
+        for number, status in ((1, "rejected"), (2, "recalled"))
+    )
+    release = Release.objects.get(order=order)
+    release.lots = [LOT, rejected.lot, recalled.lot]
+    release.save()
+    recall = Recall.objects.create(
+        batch=recalled, reason="particles", instructions="Keep it.", started_by=shop.producer
+    )
+    RecallNotice.objects.create(
+        recall=recall, customer=order.customer, order=order, notified_at=timezone.now()
+    )
+    return {"batch": rejected, "recall": recall}
 
 
 def _mappings(shop: Any, endpoint: Any) -> dict[str, Any]:

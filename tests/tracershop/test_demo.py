@@ -11,12 +11,14 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from tracershop.demo.shop import FDG, NORTH_1
 from tracershop.demo.staff import EXTERNAL_PASSWORD
 from tracershop.models import (
+    Batch,
     Booking,
     CatalogueEntry,
     Certification,
     Customer,
     Endpoint,
     Order,
+    QualityResult,
     Release,
     Shipment,
     ShippedOrder,
@@ -127,6 +129,14 @@ def test_it_holds_what_the_pages_have_to_show(folder, monkeypatch):
     }
     assert Vial.objects.filter(filled_at__date=WEDNESDAY, order__status="accepted").exists()
     assert all(vial.filled_at <= timezone.now() for vial in Vial.objects.all())
+    # batches in several states of their life, one of them waiting for its verdict
+    assert set(Batch.objects.values_list("status", flat=True)) >= {
+        "released",
+        "conditionally_released",
+        "rejected",
+    }
+    assert QualityResult.objects.filter(test__stage="full").exists()
+    assert all(customer.contacts.exists() for customer in Customer.objects.all())
 
 
 @pytest.mark.requirement("TS-083", "TS-086", "PT-030")

@@ -204,6 +204,12 @@ OF_VIAL = {"lot": "FDG-261123-1", "vial": 36201}
         ({"batch_status": BatchStatus.QUARANTINE}, ObstacleCode.BATCH_IN_QUARANTINE, {}),
         ({"batch_status": BatchStatus.REJECTED}, ObstacleCode.BATCH_REJECTED, {}),
         ({"batch_status": BatchStatus.RECALLED}, ObstacleCode.BATCH_RECALLED, {}),
+        (
+            {"batch_status": None, "quality_tested": True},
+            ObstacleCode.BATCH_UNKNOWN,
+            {},
+        ),
+        ({"test_failed": True}, ObstacleCode.BATCH_TEST_FAILED, {}),
         ({"used_by_order": 41000}, ObstacleCode.VIAL_IN_USE, {"used_by_order": 41000}),
     ],
 )
@@ -218,6 +224,7 @@ def test_a_vial_that_is_not_fit_for_the_order_stops_the_release(changes, code, f
         ({"tracer": "PSMA"}, ObstacleCode.WRONG_TRACER),
         ({"use_before": NOW}, ObstacleCode.EXPIRED),
         ({"batch_status": BatchStatus.RECALLED}, ObstacleCode.BATCH_RECALLED),
+        ({"batch_status": None, "quality_tested": True}, ObstacleCode.BATCH_UNKNOWN),
     ],
 )
 def test_a_lot_that_is_not_fit_for_the_order_stops_the_release(changes, code):
@@ -231,6 +238,7 @@ def test_a_lot_that_is_not_fit_for_the_order_stops_the_release(changes, code):
     [
         {"batch_status": None},
         {"batch_status": BatchStatus.CONDITIONALLY_RELEASED},
+        {"batch_status": BatchStatus.RELEASED, "quality_tested": True},
         {"use_before": None},
         {"use_before": SLOT + timedelta(seconds=1)},
         {"used_by_order": 41733},
@@ -317,13 +325,24 @@ def test_a_vial_filled_long_after_the_delivery_is_a_matter_of_days_and_not_of_ac
 def test_each_warning_waits_for_the_confirmation_of_its_own_code():
     found = warnings(
         order=replace(ORDER, deliver_at=SLOT + ONE_DAY),
-        vials=[replace(VIAL, use_before=None)],
+        vials=[replace(VIAL, use_before=None, batch_status=BatchStatus.CONDITIONALLY_RELEASED)],
     )
     assert [warning.code for warning in found] == list(ReleaseWarningCode)
     assert unconfirmed(found, set()) == found
-    assert unconfirmed(found, {"other_day", "less_activity"}) == [found[1]]
-    assert unconfirmed(found, {"other_day", "lot_of_other_day", "less_activity"}) == []
+    assert unconfirmed(found, {"other_day", "less_activity"}) == [found[1], found[3]]
+    assert unconfirmed(found, set(ReleaseWarningCode)) == []
     assert unconfirmed([], set()) == []
+
+
+@pytest.mark.requirement("TS-046", "TS-081")
+def test_a_conditionally_released_batch_is_named_once_however_many_vials_it_gives():
+    conditional = replace(VIAL, batch_status=BatchStatus.CONDITIONALLY_RELEASED)
+    (found,) = warnings(vials=[conditional, replace(conditional, key=2), replace(VIAL, key=3)])
+    assert found.code == ReleaseWarningCode.CONDITIONAL_BATCH
+    assert found.facts["lots"] == ("FDG-261123-1",)
+    lot = replace(FROM_LOT, batch_status=BatchStatus.CONDITIONALLY_RELEASED)
+    (found,) = warnings(order=INJECTIONS, vials=(), lot=lot)
+    assert found.code == ReleaseWarningCode.CONDITIONAL_BATCH
 
 
 @given(st.lists(st.floats(1, 20_000), min_size=1, max_size=5), st.floats(1, 50_000))

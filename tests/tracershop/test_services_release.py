@@ -28,6 +28,7 @@ from portal.signing.models import Signature
 from portal.signing.services import State, WrongPin, unlock, verify, verify_many
 from tests.support.factories import give, make_user
 from tests.support.signing import triggers_disabled
+from tests.tracershop.batching import enter, make_batch, make_tests
 from tests.tracershop.factories import MONDAY, World, local, make_order, shop_world
 from tests.tracershop.releasing import (
     LOT,
@@ -261,10 +262,41 @@ def test_a_lot_that_quality_control_holds_back_is_not_released(world, status):
 
 
 @pytest.mark.requirement("TS-046")
-@pytest.mark.parametrize("status", ["released", "conditionally_released"])
-def test_a_lot_that_quality_control_let_through_is_released(world, status):
-    Batch.objects.create(lot=LOT, tracer=world.fdg, status=status)
+def test_a_lot_that_quality_control_let_through_is_released(world):
+    Batch.objects.create(lot=LOT, tracer=world.fdg, status="released")
     assert release(world, wanted(accepted(world), make_vial(world))).released
+
+
+@pytest.mark.requirement("TS-046", "TS-081")
+def test_a_lot_that_is_released_conditionally_needs_a_confirmation(world):
+    Batch.objects.create(lot=LOT, tracer=world.fdg, status="conditionally_released")
+    order, vial = accepted(world), make_vial(world)
+    refused = refusal(world, wanted(order, vial))
+    assert refused.code == "unconfirmed"
+    assert "its quality control is not complete" in refused.details[0]
+    release(world, wanted(order, vial, confirmed=["conditional_batch"]))
+    assert Release.objects.get().confirmed == ["conditional_batch"]
+
+
+@pytest.mark.requirement("TS-046", "TS-080")
+def test_where_batches_are_tested_a_lot_without_a_verdict_is_not_released(world):
+    make_tests(world)
+    order, vial = accepted(world), make_vial(world)
+    (detail,) = refusal(world, wanted(order, vial)).details
+    assert "has no batch record" in detail
+    batch = make_batch(world, status="released")
+    enter(world, batch, pH=12.0)
+    (detail,) = refusal(world, wanted(order, vial)).details
+    assert "A quality test of the batch" in detail
+    enter(world, batch, pH=6.0, reason="diluted wrongly")
+    assert release(world, wanted(order, vial)).released
+
+
+@pytest.mark.requirement("TS-046", "TS-080")
+def test_a_vial_expires_with_its_batch_where_that_is_earlier(world):
+    make_batch(world, status="released", expires_at=RELEASE_AT - timedelta(minutes=1))
+    (detail,) = refusal(world, wanted(accepted(world), make_vial(world))).details
+    assert "expired at" in detail
 
 
 @pytest.mark.requirement("TS-080", "TS-045")

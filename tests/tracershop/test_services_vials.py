@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from tracershop.models import Batch, Order, Vial
-from tracershop.services.vials import allocate_vials, set_batch_status, settle_vial
+from tracershop.models import Order, Vial
+from tracershop.services.vials import allocate_vials, settle_vial
 
 from portal.audit.models import AuditEntry
 from portal.records.errors import Refused
 from portal.records.services import soft_delete
 from tests.tracershop.factories import make_order, shop_world
-from tests.tracershop.releasing import LOT, accepted, at_once, make_vial
+from tests.tracershop.releasing import accepted, at_once, make_vial
 
 
 @pytest.fixture
@@ -180,58 +180,3 @@ def test_two_people_giving_one_vial_to_two_orders_at_the_same_moment_give_it_to_
     refused = [each for each in results if isinstance(each, Refused)]
     assert [each.code for each in refused] == ["vial_in_use"]
     assert sorted(len(serving(order)) for order in orders) == [0, 1]
-
-
-# --- batches ---------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("TS-046", "TS-121")
-def test_a_verdict_on_a_lot_is_kept_and_changed_with_old_and_new(world):
-    given = {"actor": world.producer, "lot": " fdg-261123-1 "}
-    set_batch_status(**given, status="released", reason="QC passed")
-    batch = set_batch_status(**given, status="recalled", reason="Sterility")
-    assert (batch.lot, batch.tracer, batch.status) == (LOT, world.fdg, "recalled")
-    assert Batch.objects.count() == 1
-    entries = AuditEntry.objects.filter(action="tracershop.batch_judged").order_by("pk")
-    assert [(each.data["status"], each.reason) for each in entries] == [
-        (["", "released"], "QC passed"),
-        (["released", "recalled"], "Sterility"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"lot": "FDG-261123"}, "lot"),
-        ({"lot": "FDG-261131-1"}, "lot"),
-        ({"lot": "XYZ-261123-1"}, "prefix"),
-        ({"status": "wonderful"}, "status"),
-        ({"reason": " "}, "reason_needed"),
-    ],
-)
-def test_a_verdict_must_be_about_a_lot_with_a_reason(world, changes, code):
-    given = {"actor": world.producer, "lot": LOT, "status": "released", "reason": "QC passed"}
-    assert code_of(set_batch_status, **(given | changes)) == code
-    assert not Batch.objects.exists()
-
-
-def test_the_shop_judges_no_batch(world):
-    with pytest.raises(PermissionDenied):
-        set_batch_status(actor=world.superuser, lot=LOT, status="released", reason="please")
-
-
-@pytest.mark.requirement("TS-046")
-def test_two_first_verdicts_at_the_same_moment_are_both_kept_in_order(transactional_db):
-    world = shop_world()
-    results = at_once(
-        *(
-            lambda status=status: set_batch_status(
-                actor=world.producer, lot=LOT, status=status, reason="QC"
-            )
-            for status in ("released", "rejected")
-        )
-    )
-    assert all(isinstance(each, Batch) for each in results)
-    first, second = AuditEntry.objects.filter(action="tracershop.batch_judged").order_by("pk")
-    assert first.data["status"][1] == second.data["status"][0]
-    assert Batch.objects.get().status == second.data["status"][1]

@@ -142,6 +142,7 @@ class Tracershop(PortalModule):
             _("Mappings"), "tracershop:mappings", "link", ("tracershop.manage_mappings",)
         ),
         NavigationItem(_("Vials"), "tracershop:vials", "vial", ("tracershop.see_all_orders",)),
+        NavigationItem(_("Batches"), "tracershop:batches", "flask", ("tracershop.see_all_orders",)),
         NavigationItem(
             _("Statistics"),
             "tracershop:statistics",
@@ -185,6 +186,7 @@ class Tracershop(PortalModule):
             r"tracershop/customer/(?P<pk>\d+)", "tracershop.selectors.topics.may_see_customer"
         ),
         LiveTopic(r"tracershop/vials", "tracershop.selectors.topics.may_see_board"),
+        LiveTopic(r"tracershop/batches", "tracershop.selectors.topics.may_see_board"),
         LiveTopic(r"tracershop/bookings", "tracershop.selectors.topics.may_see_bookings"),
     )
     periodic_tasks = (
@@ -198,6 +200,7 @@ class Tracershop(PortalModule):
         PeriodicTask(
             "shipments: issue missing papers", "tracershop.tasks.issue_missing_papers", 60
         ),
+        PeriodicTask("recalls: remind customers", "tracershop.tasks.remind_of_recalls", 300),
         PeriodicTask("bookings: purge", "tracershop.tasks.purge_bookings", 3600),
         PeriodicTask(
             "certifications: announce expiry", "tracershop.tasks.announce_certifications", 24 * 3600
@@ -223,6 +226,21 @@ class Tracershop(PortalModule):
             "tracershop.release",
             _("Release of an order"),
             "tracershop.services.release.signed_facts",
+        ),
+        Signable(
+            "tracershop.correction",
+            _("Correction of a release"),
+            "tracershop.services.corrections.signed_facts",
+        ),
+        Signable(
+            "tracershop.verdict",
+            _("Verdict on a batch"),
+            "tracershop.services.verdicts.signed_facts",
+        ),
+        Signable(
+            "tracershop.recall",
+            _("Recall of a batch"),
+            "tracershop.services.recalls.signed_facts",
         ),
     )
     clinical_settings = "tracershop.selectors.clinical_settings.clinical_settings"

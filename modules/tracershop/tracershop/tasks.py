@@ -25,6 +25,7 @@ from tracershop.services.standing_placing import due_standing_orders
 from tracershop.services.standing_placing import place_standing_order as place_days_of
 
 logger = logging.getLogger(__name__)
+from tracershop.services.recalls import remind_customers
 
 
 @shared_task
@@ -92,3 +93,8 @@ def announce_certifications() -> None:
 @shared_task
 def order_automatically() -> None:
     order_due_bookings()
+
+
+@shared_task
+def remind_of_recalls() -> None:
+    remind_customers(actor=ServiceActor("recalls"))

@@ -25,7 +25,6 @@ urlpatterns = [
     path("release/", release.release, name="release"),
     path("vials/", vials.vials, name="vials"),
     path("vials/<int:pk>/settle/", vials.settle, name="settle"),
-    path("batches/judge/", vials.judge_batch, name="judge_batch"),
     path("orders/<int:pk>/", orders.order_detail, name="order"),
     path("orders/<int:pk>/certificate/", orders.certificate, name="certificate"),
     path("certifications/", certifications.certifications, name="certifications"),

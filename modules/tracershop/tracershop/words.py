@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _
 
+from tracershop.rules.batches import VerdictObstacleCode, VerdictWarningCode
 from tracershop.rules.booking_changes import LeavingReason
 from tracershop.rules.bookings import UnplacedReason
 from tracershop.rules.calculator import CalculatorErrorCode
@@ -96,6 +97,8 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         ObstacleCode.BATCH_IN_QUARANTINE: _("The batch %(lot)s is in quarantine."),
         ObstacleCode.BATCH_REJECTED: _("The batch %(lot)s was rejected."),
         ObstacleCode.BATCH_RECALLED: _("The batch %(lot)s was recalled."),
+        ObstacleCode.BATCH_UNKNOWN: _("%(lot)s has no batch record, so no verdict on its quality."),
+        ObstacleCode.BATCH_TEST_FAILED: _("A quality test of the batch %(lot)s failed."),
         ObstacleCode.FILLED_TOO_LATE: _(
             "%(lot)s was filled so long after the delivery that its activity there is not known."
         ),
@@ -111,6 +114,20 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         ReleaseWarningCode.LESS_ACTIVITY: _(
             "At delivery there are %(available_mbq)s MBq; %(ordered_mbq)s MBq were ordered."
         ),
+        ReleaseWarningCode.CONDITIONAL_BATCH: _(
+            "%(lots)s is released conditionally: its quality control is not complete."
+        ),
+    },
+    VerdictObstacleCode: {
+        VerdictObstacleCode.NOT_FROM_HERE: _("The batch cannot get this verdict any more."),
+        VerdictObstacleCode.TEST_FAILED: _("%(test)s: the result is outside its limits."),
+        VerdictObstacleCode.TEST_MISSING: _("%(test)s: there is no result yet."),
+        VerdictObstacleCode.NO_EXPIRY: _("The batch has no expiry."),
+        VerdictObstacleCode.BATCH_EXPIRED: _("The batch expired at %(expires_at)s."),
+    },
+    VerdictWarningCode: {
+        VerdictWarningCode.TESTS_PENDING: _("Not known yet: %(tests)s."),
+        VerdictWarningCode.NO_TESTS: _("No quality tests are defined for this tracer."),
     },
     PackageObstacleCode: {
         PackageObstacleCode.EMPTY: _("Package %(package)s: there is nothing in it."),
@@ -213,6 +230,18 @@ _CONFIRMED = {
     ReleaseWarningCode.OTHER_DAY: _("Released on another day than that of the delivery"),
     ReleaseWarningCode.LOT_OF_OTHER_DAY: _("A lot dated on another day than the delivery"),
     ReleaseWarningCode.LESS_ACTIVITY: _("Less activity at delivery than was ordered"),
+    ReleaseWarningCode.CONDITIONAL_BATCH: _("A batch whose quality control was not complete"),
+}
+
+
+def verdict_warning(code: str) -> str:
+    """What a confirmed warning of a verdict was about, without its figures."""
+    return str(_CONFIRMED_OF_VERDICT[VerdictWarningCode(code)])
+
+
+_CONFIRMED_OF_VERDICT = {
+    VerdictWarningCode.TESTS_PENDING: _("Tests of the full release were not known yet"),
+    VerdictWarningCode.NO_TESTS: _("No quality tests were defined"),
 }
 
 

@@ -21,6 +21,7 @@ from tracershop.demo.dispensing import (
     run_of,
     were_dispensed,
 )
+from tracershop.demo.quality import let_through, prepare_batch, reject_lot
 from tracershop.demo.radiology import book, order_from_bookings
 from tracershop.demo.shipping import ship_released
 from tracershop.demo.shop import (
@@ -35,13 +36,13 @@ from tracershop.demo.shop import (
     Shop,
 )
 from tracershop.demo.staff import pin_of
-from tracershop.models import Batch, Booking, CatalogueEntry, Order
+from tracershop.models import Booking, CatalogueEntry, Order, QualityTest
 from tracershop.rules.moments import local_moment
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone, visible_slots
 from tracershop.services.ordering import place_activity_order, place_injection_order
 from tracershop.services.production import accept_orders, reject_orders
 from tracershop.services.release import ReleaseRequest, release_orders
-from tracershop.services.vials import allocate_vials, set_batch_status
+from tracershop.services.vials import allocate_vials
 
 LOADER = ServiceActor("demo")
 DAYS_AHEAD = 6
@@ -195,6 +196,9 @@ def _work_off(shop: Shop, orders: list[Order]) -> None:
     )
     _release(shop, released)
     ship_released(radiochemist, released)
+    if rejected.kind == Order.Kind.ACTIVITY:
+        signer = unlock(radiochemist, pin_of(_RADIOCHEMIST))
+        reject_lot(radiochemist, str(lot_of(rejected)), rejected.tracer_id, signer)
 
 
 def _last(orders: list[Order]) -> datetime:
@@ -222,6 +226,8 @@ def _work_on(shop: Shop, orders: list[Order], now: datetime) -> None:
             allocate_vials(
                 actor=radiochemist, order_id=order.pk, vial_ids=[vial.pk for vial in vials]
             )
+            if QualityTest.objects.filter(tracer=order.tracer_id).exists():
+                prepare_batch(radiochemist, order, whole=False)  # waits for its verdict
 
 
 def _look_ahead(shop: Shop, orders: list[Order]) -> None:
@@ -239,13 +245,7 @@ def _release(shop: Shop, orders: list[Order]) -> None:
         vials = []
         if order.activity_mbq:
             vials = dispense(order, timezone.now(), share=0.96 if short else 1.02)
-        if not Batch.objects.filter(lot=lot).exists():
-            set_batch_status(
-                actor=radiochemist,
-                lot=lot,
-                status=Batch.Status.RELEASED,
-                reason="Kvalitetskontrol uden anmærkninger",
-            )
+        let_through(radiochemist, order, signer, whole=order.deliver_on < timezone.localdate())
         release_orders(
             actor=radiochemist,
             requests=[
@@ -253,7 +253,7 @@ def _release(shop: Shop, orders: list[Order]) -> None:
                     order.pk,
                     frozenset(vial.pk for vial in vials),
                     lot="" if vials else lot,
-                    confirmed=frozenset({"less_activity"}),
+                    confirmed=frozenset({"less_activity", "conditional_batch"}),
                 )
             ],
             signer=signer,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.records.models import Record
 from portal.signing.models import Signature
 from tracershop.models.catalogue import Tracer
-from tracershop.models.reach import SETUP_RESTORE, house_policy
+from tracershop.models.reach import SETUP_RESTORE, house_policy, production_policy
 from tracershop.models.schedule import ProductionRun
 
 
@@ -39,6 +39,14 @@ class Batch(Record):
         _("status"), max_length=25, choices=Status.choices, default=Status.QUARANTINE
     )
     status_reason = models.TextField(_("reason"), blank=True)
+    # of a rejected batch of which orders had been released: no recall is needed, says who, and why
+    set_aside_at = models.DateTimeField(_("alarm put aside"), null=True, blank=True)
+    set_aside_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    set_aside_reason = models.TextField(_("why no recall is needed"), blank=True)
+
+    access = production_policy()
 
     class Meta(Record.Meta):
         verbose_name = _("batch")
@@ -124,6 +132,8 @@ class QualityResult(Record):
     )
     tested_at = models.DateTimeField(_("tested"), default=timezone.now)
 
+    access = production_policy()
+
     class Meta(Record.Meta):
         verbose_name = _("result")
         verbose_name_plural = _("results")
@@ -155,6 +165,8 @@ class Verdict(Record):
     )
     given_at = models.DateTimeField(_("given"), default=timezone.now)
     signature = models.ForeignKey(Signature, on_delete=models.PROTECT, null=True, related_name="+")
+
+    access = production_policy()
 
     class Meta(Record.Meta):
         verbose_name = _("verdict")

@@ -88,3 +88,12 @@ def vial_policy() -> AccessPolicy:
             RELEASE: anywhere,
         },
     )
+
+
+def production_policy() -> AccessPolicy:
+    """What belongs to production alone, and to no unit: batches, their results, their recalls."""
+    anywhere = Anywhere()
+    return AccessPolicy(
+        view=(SEE_ALL,),
+        scopes={SEE_ALL: anywhere, VIALS: anywhere, RELEASE: anywhere, RECALL: anywhere},
+    )

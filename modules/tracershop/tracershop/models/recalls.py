@@ -12,7 +12,7 @@ from portal.records.models import Record
 from tracershop.models.batches import Batch
 from tracershop.models.customers import Customer
 from tracershop.models.orders import Order
-from tracershop.models.reach import shop_policy
+from tracershop.models.reach import production_policy, shop_policy
 
 
 class Recall(Record):
@@ -30,6 +30,8 @@ class Recall(Record):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     conclusion = models.TextField(_("conclusion"), blank=True)
+
+    access = production_policy()
 
     class Meta(Record.Meta):
         verbose_name = _("recall")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -38,6 +39,8 @@ class Release(Record):
 
     class Meta(Record.Meta):
         verbose_name = _("release")
+        # a recall asks which orders were released from a lot
+        indexes = [GinIndex(fields=["lots"], name="release_lots")]
         constraints = [
             models.UniqueConstraint(
                 fields=["order"],

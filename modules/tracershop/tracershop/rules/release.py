@@ -69,18 +69,22 @@ class LotAtRelease:
     """The lot that an order is released from when no vials are counted (injection orders).
 
     `batch_status` is None where no batch record is kept, `use_before` where none is known.
+    `quality_tested`: batches of its tracer undergo quality tests, so there must be a verdict.
+    `test_failed`: a result outside its limits came in, whatever the verdict says.
     """
 
     lot: LotNumber
     tracer: Ref
     use_before: datetime | None = None
     batch_status: BatchStatus | None = None
+    quality_tested: bool = False
+    test_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VialAtRelease:
     """A vial chosen for the order. `customer` is None while it is not known who it was filled for;
-    `used_by_order` is the order that it was given to, if any."""
+    `used_by_order` is the order that it was given to, if any; its batch as in `LotAtRelease`."""
 
     key: int
     lot: LotNumber
@@ -91,6 +95,8 @@ class VialAtRelease:
     use_before: datetime | None = None
     batch_status: BatchStatus | None = None
     used_by_order: int | None = None
+    quality_tested: bool = False
+    test_failed: bool = False
 
 
 class ObstacleCode(StrEnum):
@@ -108,6 +114,8 @@ class ObstacleCode(StrEnum):
     BATCH_IN_QUARANTINE = "batch_in_quarantine"
     BATCH_REJECTED = "batch_rejected"
     BATCH_RECALLED = "batch_recalled"
+    BATCH_UNKNOWN = "batch_unknown"  # no batch record, though the tracer's batches are tested
+    BATCH_TEST_FAILED = "batch_test_failed"
     VIAL_IN_USE = "vial_in_use"  # used_by_order
     FILLED_TOO_LATE = "filled_too_late"  # filled_at, deliver_at
 
@@ -120,6 +128,7 @@ class ReleaseWarningCode(StrEnum):
     OTHER_DAY = "other_day"  # facts: day, today
     LOT_OF_OTHER_DAY = "lot_of_other_day"  # facts: lots, day
     LESS_ACTIVITY = "less_activity"  # facts: ordered_mbq, available_mbq, deliver_at
+    CONDITIONAL_BATCH = "conditional_batch"  # facts: lots; quality control is not complete
 
 
 class ReleaseWarning(Finding[ReleaseWarningCode]):
@@ -188,6 +197,7 @@ def release_warnings(
             ReleaseWarning(ReleaseWarningCode.LOT_OF_OTHER_DAY, {"lots": others, "day": day})
         )
     warnings.extend(_activity_warnings(order, vials))
+    warnings.extend(_batch_warnings([*vials, *([lot] if lot is not None else [])]))
     return warnings
 
 
@@ -263,6 +273,10 @@ def _product_obstacles(
             yield Obstacle(ObstacleCode.EXPIRES_BEFORE_DELIVERY, facts)
     if product.batch_status in _OBSTACLE_OF_BATCH:
         yield Obstacle(_OBSTACLE_OF_BATCH[product.batch_status], which)
+    elif product.test_failed:
+        yield Obstacle(ObstacleCode.BATCH_TEST_FAILED, which)
+    elif product.batch_status is None and product.quality_tested:
+        yield Obstacle(ObstacleCode.BATCH_UNKNOWN, which)
 
 
 def _vial_obstacles(vial: VialAtRelease, order: OrderFacts) -> Iterator[Obstacle]:
@@ -293,3 +307,14 @@ def _activity_warnings(
                 "deliver_at": order.deliver_at,
             },
         )
+
+
+def _batch_warnings(
+    products: Iterable[VialAtRelease | LotAtRelease],
+) -> Iterator[ReleaseWarning]:
+    lots = {
+        each.lot for each in products if each.batch_status == BatchStatus.CONDITIONALLY_RELEASED
+    }
+    if lots:
+        facts = {"lots": tuple(str(lot) for lot in sorted(lots))}
+        yield ReleaseWarning(ReleaseWarningCode.CONDITIONAL_BATCH, facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -43,3 +44,16 @@ def people_to_choose(user: Any) -> QuerySet[User]:
     """Whom the person may let represent: holders of a shop role; external ones by production."""
     people = people_with(PLACE).exclude(pk=user.pk).order_by("name", "pk")
     return people if can(user, SETUP) else people.filter(kind=User.Kind.STAFF)
+
+
+def representatives_of(customer_ids: Iterable[int]) -> QuerySet[User]:
+    """Active people who represent one of the customers: whom to tell (TS-101)."""
+    return (
+        User.objects.filter(
+            is_active=True,
+            represents__customer__in=list(customer_ids),
+            represents__deleted_at__isnull=True,
+        )
+        .distinct()
+        .order_by("pk")
+    )

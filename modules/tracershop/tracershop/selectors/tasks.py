@@ -14,12 +14,14 @@ from django.utils.translation import gettext as _
 from portal.access.decision import can, visible
 from portal.notifications.my_tasks import MyTask
 from tracershop.models import Booking, Certification, Order, Vial
-from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RELEASE, VIALS
+from tracershop.models.reach import ACCEPT, CERTIFY, MAP, ORDER_BOOKINGS, RECALL, RELEASE, VIALS
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus
+from tracershop.selectors.batches import alarms, to_judge
 from tracershop.selectors.booking_changes import change_tasks
 from tracershop.selectors.booking_page import rooms_waiting
 from tracershop.selectors.booking_waiting import WAITING
+from tracershop.selectors.recalls import recalls_for, waiting_recalls
 from tracershop.selectors.schedule import site_zone
 
 
@@ -27,6 +29,11 @@ def open_tasks(user: Any) -> Iterator[MyTask]:
     """To accept, to release, to settle, to order, to map – by what the person may do."""
     if can(user, ACCEPT):
         yield from _orders(user)
+    if can(user, RECALL):
+        yield from _alarms(user)
+    if can(user, RELEASE):
+        yield from _to_judge(user)
+    yield from _recalls(user)
     if can(user, VIALS):
         yield from _held_vials(user)
     if can(user, ORDER_BOOKINGS):
@@ -66,6 +73,48 @@ def _orders(user: Any) -> Iterator[MyTask]:
             icon="check" if accept else "shield",
             due_at=row["due_at"],
             count=row["number"],
+        )
+
+
+def _alarms(user: Any) -> Iterator[MyTask]:
+    """A rejected batch that orders were released from, and recalls that run."""
+    for batch in alarms(user):
+        yield MyTask(
+            _("Batch %(lot)s was rejected after releases: recall it?") % {"lot": batch.lot},
+            reverse("tracershop:batch", args=[batch.pk]),
+            icon="bell",
+            urgent=True,
+        )
+    for recall in recalls_for(user).filter(closed_at__isnull=True):
+        yield MyTask(
+            _("Recall of %(lot)s: %(done)s of %(all)s acknowledged")
+            % {"lot": recall.batch.lot, "done": recall.done_count, "all": recall.notice_count},
+            reverse("tracershop:recall", args=[recall.pk]),
+            icon="bell",
+            due_at=recall.started_at,
+            urgent=True,
+        )
+
+
+def _to_judge(user: Any) -> Iterator[MyTask]:
+    for batch in to_judge(user):
+        yield MyTask(
+            _("Batch %(lot)s is released, but a test failed: judge it anew") % {"lot": batch.lot},
+            reverse("tracershop:batch", args=[batch.pk]),
+            icon="flask",
+            urgent=True,
+        )
+
+
+def _recalls(user: Any) -> Iterator[MyTask]:
+    """Of the customers that the person represents."""
+    for recall in waiting_recalls(user):
+        yield MyTask(
+            _("Recall of %(lot)s: say what became of it") % {"lot": recall.batch.lot},
+            reverse("tracershop:recall_notice", args=[recall.pk]),
+            icon="bell",
+            due_at=recall.started_at,
+            urgent=True,
         )
 
 

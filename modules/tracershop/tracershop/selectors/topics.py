@@ -13,6 +13,7 @@ from tracershop.models import Customer, Order, Vial
 from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
 
 VIALS = "tracershop/vials"
+BATCHES = "tracershop/batches"
 BOOKINGS = "tracershop/bookings"
 
 

@@ -40,8 +40,10 @@ def queue_certificate(release: Release) -> None:
 
 
 @writes
-def issue_release_certificate(*, actor: Any, release_id: int) -> IssuedDocument:
+def issue_release_certificate(*, actor: Any, release_id: int) -> IssuedDocument | None:
     """Issue the certificate of a release; doing it again gives the one that was issued.
+
+    None for a release that was corrected meanwhile: it certifies nothing any more (TS-084).
 
     It is made from the signed content, not from the rows as they are now: what the paper says is
     what was signed.
@@ -50,6 +52,8 @@ def issue_release_certificate(*, actor: Any, release_id: int) -> IssuedDocument:
         Release.all_objects.select_related("order__customer", "released_by", "signature__key"),
         release_id,
     )
+    if release.corrected_at is not None:
+        return None
     if issued := current(release, KIND):
         return issued
     with document_language():

@@ -17,6 +17,7 @@ from portal.records.errors import Refused
 from portal.records.services import locked, soft_delete, writes
 from tracershop.models import Certification, Tracer
 from tracershop.models.reach import CERTIFY, RELEASE
+from tracershop.rules.release import CertificationFacts
 
 ANNOUNCED_DAYS = (30, 7, 0)
 LONGEST = timedelta(days=3 * 366)
@@ -90,3 +91,16 @@ def announce_expiring(*, actor: Any, today: date | None = None) -> int:
         row.save()
         told += 1
     return told
+
+
+def hold_certifications(user: Any) -> None:
+    """Until the transaction ends nobody revokes what the person is judged by."""
+    list(Certification.objects.select_for_update(no_key=True).filter(user=user).order_by("pk"))
+
+
+def certifications_of(user: Any) -> tuple[CertificationFacts, ...]:
+    """What the rules need to know of the person's certifications."""
+    return tuple(
+        CertificationFacts(row.tracer_id, row.valid_from, row.expires_on)
+        for row in Certification.objects.filter(user=user)
+    )

@@ -32,6 +32,7 @@ from tracershop.models.reach import VIALS
 from tracershop.rules.lots import LotError, LotNumber, parse_lot
 from tracershop.rules.vials import VialFacts, VialLimits, vial_warnings
 from tracershop.selectors.schedule import site_zone
+from tracershop.services.batches import open_batch
 from tracershop.services.vials import announce_vial
 
 logger = logging.getLogger(__name__)
@@ -250,6 +251,8 @@ def take_vial(
     taken.held += kept.is_held
     record("tracershop.vial_imported", kept, data={"warnings": kept.warnings, **values})
     announce_vial(kept, "imported")
+    if lot and tracer:
+        open_batch(lot, tracer)
     return kept
 
 

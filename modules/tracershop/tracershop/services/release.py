@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,13 +16,19 @@ from portal.audit.services import record
 from portal.records.errors import Refused
 from portal.records.services import writes
 from portal.signing.services import Signer, made_by_act, reads, sign
-from tracershop.models import Batch, Certification, Order, Release, Vial
+from tracershop.models import (
+    Batch,
+    Order,
+    QualityResult,
+    QualityTest,
+    Release,
+    Vial,
+)
 from tracershop.models.reach import RELEASE
 from tracershop.rules.lots import LotError, LotNumber, parse_lot
 from tracershop.rules.orders import OrderStatus
 from tracershop.rules.release import (
     BatchStatus,
-    CertificationFacts,
     LotAtRelease,
     Obstacle,
     OrderFacts,
@@ -36,8 +43,10 @@ from tracershop.rules.release import (
 from tracershop.selectors.schedule import site_zone
 from tracershop.selectors.topics import announce_order, announce_vial
 from tracershop.services.certificates import queue_certificate
+from tracershop.services.certifications import certifications_of, hold_certifications
+from tracershop.services.lots import hold_verdicts
 from tracershop.services.production import locked_orders
-from tracershop.services.vials import free_vial, hold_verdicts, lock_vials, vials_of
+from tracershop.services.vials import free_vial, lock_vials, vials_of
 from tracershop.words import sentence, told
 
 MEANING = "Released for use"
@@ -91,13 +100,16 @@ class Judge:
 
     def __init__(self, actor: Any, lots: Iterable[str], now: datetime) -> None:
         self.actor, self.now, self.zone = actor, now, site_zone()
-        self.certifications = tuple(
-            CertificationFacts(row.tracer_id, row.valid_from, row.expires_on)
-            for row in Certification.objects.filter(user=actor)
-        )
+        self.certifications = certifications_of(actor)
         self.batches = {
-            row.lot: BatchStatus(row.status) for row in Batch.objects.filter(lot__in=set(lots))
+            row.lot: row
+            for row in Batch.objects.filter(lot__in=set(lots)).annotate(
+                test_failed=Exists(QualityResult.objects.filter(batch=OuterRef("pk"), passed=False))
+            )
         }
+        self.quality_tested = set(
+            QualityTest.objects.order_by().values_list("tracer_id", flat=True).distinct()
+        )
 
     def judge(self, order: Order, vials: Sequence[Vial], lot: str = "") -> Judgement:
         facts = order_facts(order)
@@ -135,9 +147,8 @@ class Judge:
             customer=vial.customer_id,
             filled_at=vial.filled_at,
             activity_mbq=vial.activity_mbq,
-            use_before=vial.expires_at,
-            batch_status=self.batches.get(vial.lot),
             used_by_order=vial.order_id,
+            **self._batch(vial.lot, order, vial.expires_at),
         )
 
     def _lot(self, lot: LotNumber, order: Order) -> LotAtRelease:
@@ -145,8 +156,19 @@ class Judge:
         return LotAtRelease(
             lot=lot,
             tracer=order.tracer_id if lot.prefix == prefix else lot.prefix,
-            batch_status=self.batches.get(str(lot)),
+            **self._batch(str(lot), order, None),
         )
+
+    def _batch(self, lot: str, order: Order, use_before: datetime | None) -> dict[str, Any]:
+        """What is known of the batch; the earlier of its expiry and the vial's counts."""
+        batch = self.batches.get(lot)
+        ends = [each for each in (use_before, batch and batch.expires_at) if each is not None]
+        return {
+            "use_before": min(ends, default=None),
+            "batch_status": BatchStatus(batch.status) if batch else None,
+            "quality_tested": order.tracer_id in self.quality_tested,
+            "test_failed": batch is not None and batch.test_failed,
+        }
 
 
 def order_facts(order: Order) -> OrderFacts:
@@ -178,13 +200,15 @@ def release_orders(
     """
     now = now or timezone.now()
     by_order = {request.order_id: request for request in requests}
+    held = _hold_lots(requests)
     orders = locked_orders(actor, by_order)
     waiting = [order for order in orders if order.status != OrderStatus.RELEASED]
     unchanged = [order for order in orders if order.status == OrderStatus.RELEASED]
     vials = _lock(actor, waiting, by_order)
     lots = {vial.lot for vial in vials.values()} | {_plain(r.lot) for r in by_order.values()}
-    hold_verdicts(lots)
-    _hold_certifications(actor)
+    if not lots <= held:  # a vial was given another lot while this waited for it
+        raise Refused(_("The vials were changed meanwhile. Look again."), code="changed_meanwhile")
+    hold_certifications(actor)
     judge = Judge(actor, lots, now)
     judgements = []
     for order in waiting:
@@ -201,6 +225,17 @@ def release_orders(
     return Outcome([each.order for each in judgements], unchanged)
 
 
+def _hold_lots(requests: Iterable[ReleaseRequest]) -> set[str]:
+    """Lots come before orders and vials: verdicts and recalls lock in that order too."""
+    requests = list(requests)
+    chosen = Q(pk__in={pk for request in requests for pk in request.vial_ids})
+    serving = Q(order__in=[request.order_id for request in requests])
+    lots = set(Vial.objects.filter(chosen | serving).values_list("lot", flat=True))
+    lots |= {_plain(request.lot) for request in requests}
+    hold_verdicts(lots)
+    return lots
+
+
 def _plain(lot: str) -> str:
     try:
         return str(parse_lot(lot))
@@ -215,11 +250,6 @@ def _lock(
     wanted = {pk for order in orders for pk in by_order[order.pk].vial_ids}
     wanted |= {vial.pk for order in orders for vial in vials_of(order)}
     return {vial.pk: vial for vial in lock_vials(actor, wanted)} if wanted else {}
-
-
-def _hold_certifications(actor: Any) -> None:
-    """Until the transaction ends nobody revokes what the actor is judged by."""
-    list(Certification.objects.select_for_update(no_key=True).filter(user=actor).order_by("pk"))
 
 
 def _refuse_twice_used(by_order: dict[int, ReleaseRequest], orders: list[Order]) -> None:

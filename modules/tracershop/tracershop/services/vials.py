@@ -1,29 +1,22 @@
-"""Vials: settled when their file left something open, allocated to orders; verdicts on batches."""
+"""Vials: settled when their file left something open, allocated to orders."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import require, visible
 from portal.audit.services import differences, record
-from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
-from tracershop.models import Batch, Customer, Order, Tracer, Vial
+from tracershop.models import Customer, Order, Tracer, Vial
 from tracershop.models.reach import ACCEPT, VIALS
-from tracershop.rules.lots import LotError, parse_lot
 from tracershop.rules.orders import OrderStatus
 from tracershop.selectors import topics
 from tracershop.selectors.topics import announce_vial
 from tracershop.services.production import locked_orders
-from tracershop.words import sentence
-
-# First key of the advisory locks of lots; the portal's own are 7301 to 7303.
-_LOT_LOCKS = 7304
 
 
 @writes
@@ -131,54 +124,3 @@ def lock_vials(actor: Any, vial_ids: Collection[int]) -> list[Vial]:
     if len(vials) < len(wanted):
         raise Refused(_("A vial of the selection does not exist (any more)."), code="gone")
     return vials
-
-
-def hold_verdicts(lots: Collection[str]) -> None:
-    """Until the transaction ends nobody judges these lots: what is read of them from now on stays.
-
-    An advisory lock, for a lot that has no verdict yet has no row that could be locked.
-    """
-    with connection.cursor() as cursor:
-        for lot in sorted(set(lots)):
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [_LOT_LOCKS, lot]
-            )
-
-
-def _wait_for_releases(lot: str) -> None:
-    """Until every release that has read the verdict on this lot is through."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOT_LOCKS, lot])
-
-
-@writes
-def set_batch_status(*, actor: Any, lot: str, status: str, reason: str) -> Batch:
-    """Quality control's verdict on a lot: nothing of a rejected or recalled one can be released."""
-    require(actor, VIALS)
-    try:
-        number = parse_lot(lot)
-    except LotError as error:
-        raise Refused(sentence(error.reason), code="lot") from None
-    if status not in Batch.Status.values:
-        raise Refused(_("There is no such status."), code="status")
-    if not reason.strip():
-        raise Refused(_("A verdict on a batch needs a reason."), code="reason_needed")
-    tracer = Tracer.objects.filter(lot_prefix__iexact=number.prefix).first()
-    if tracer is None:
-        raise Refused(
-            _("No tracer has the lot prefix %(p)s.") % {"p": number.prefix}, code="prefix"
-        )
-    _wait_for_releases(str(number))
-    batch, new = Batch.objects.get_or_create(
-        lot=str(number),
-        defaults={"tracer": tracer, "status": status, "status_reason": reason.strip()},
-    )
-    batch = locked(Batch.objects.all(), batch.pk)
-    old = "" if new else batch.status
-    if not new:
-        batch.status, batch.status_reason = status, reason.strip()
-        batch.save()
-    record("tracershop.batch_judged", batch, data={"status": [old, status]})
-    publish(topics.VIALS, "batch", batch.pk)
-    publish(topics.day_topic(number.filled_on), "batch", batch.pk)
-    return batch

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from tracershop import words
@@ -30,6 +31,19 @@ _ACTS = {
     "tracershop.order_booking_changed": (_("A booking changed"), "calendar"),
     "tracershop.booking_change_put_aside": (_("Changed booking put aside"), "pause"),
     "tracershop.order_shipped": (_("Packed for shipping"), "truck"),
+    "tracershop.release_corrected": (_("Release corrected"), "pencil"),
+    "tracershop.vials_recalled": (_("Vials recalled"), "bell"),
+    "tracershop.batch_opened": (_("First vial: in quarantine"), "vial"),
+    "tracershop.batch_created": (_("Made by hand"), "plus"),
+    "tracershop.batch_edited": (_("Changed"), "pencil"),
+    "tracershop.batch_judged": (_("Verdict given"), "signature"),
+    "tracershop.result_entered": (_("Result entered"), "flask"),
+    "tracershop.result_corrected": (_("Result corrected"), "pencil"),
+    "tracershop.alarm_put_aside": (_("Alarm put aside"), "check"),
+    "tracershop.recall_started": (_("Recall started"), "bell"),
+    "tracershop.recall_called": (_("Customer called"), "phone"),
+    "tracershop.recall_reminded": (_("Customers reminded"), "mail"),
+    "tracershop.recall_closed": (_("Recall closed"), "lock"),
 }
 
 
@@ -77,3 +91,24 @@ def act_word(action: str) -> Any:
 @register.filter
 def act_icon(action: str) -> str:
     return _ACTS[action][1] if action in _ACTS else "info"
+
+
+@register.filter
+def verdict_warning(code: str) -> str:
+    """What was confirmed at a verdict, without its figures."""
+    return words.verdict_warning(code)
+
+
+@register.filter
+def limits(of: Any, unit: str) -> str:
+    """The limits of a test or a result in words, "–" where there are none."""
+    low, high = (_amount(of.lower_limit), _amount(of.upper_limit))
+    if low and high:
+        return f"{low} – {high} {unit}".strip()
+    if low:
+        return f"≥ {low} {unit}".strip()
+    return f"≤ {high} {unit}".strip() if high else "–"
+
+
+def _amount(value: float | None) -> str:
+    return "" if value is None else number_format(f"{value:.6f}".rstrip("0").rstrip("."))

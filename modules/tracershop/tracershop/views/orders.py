@@ -12,10 +12,10 @@ from portal.access.decision import can, visible
 from portal.audit.models import AuditEntry
 from portal.audit.services import Access, log_access
 from portal.documents.models import IssuedDocument
-from portal.documents.services import response
+from portal.documents.services import is_superseded, response
 from portal.signing.services import verify
 from tracershop.models import Order, Release
-from tracershop.models.reach import ACCEPT, RELEASE
+from tracershop.models.reach import ACCEPT, PLACE, RELEASE
 from tracershop.selectors.board import vial_mbq_at
 from tracershop.selectors.shipments import shipment_of
 from tracershop.selectors.topics import customer_topic
@@ -36,12 +36,16 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "verdict": verify(release.signature) if release and release.signature else None,
         "confirmed": [release_warning(code) for code in release.confirmed] if release else [],
         "vials": [(vial, vial_mbq_at(vial, order.deliver_at)) for vial in vials],
-        "documents": _certificates(order),
+        "documents": (documents := _certificates(order)),
+        "in_force": any(not is_superseded(document) for document in documents),
+        "corrected": order.releases.filter(corrected_at__isnull=False).order_by("-pk"),
+        "notices": order.recall_notices.select_related("recall__batch"),
         "shipment": shipment_of(order),
         "events": _events(order),
         "topic": customer_topic(order.customer_id),
         "may_accept": can(request.user, ACCEPT, order),
         "may_release": can(request.user, RELEASE, order),
+        "may_answer": can(request.user, PLACE, order),
     }
     template = "tracershop/orders/_detail.html" if request.htmx else "tracershop/orders/detail.html"
     return render(request, template, context)

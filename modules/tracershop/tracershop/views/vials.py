@@ -1,4 +1,4 @@
-"""Vials of a day; held ones to settle; the verdict on a batch."""
+"""Vials of a day, with the state of their batches; held ones to settle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.inbox.models import InboundMessage
 from tracershop.models import Batch, Customer, Tracer, Vial
 from tracershop.models.reach import SEE_ALL, VIALS
 from tracershop.selectors import topics
-from tracershop.services.vials import set_batch_status, settle_vial
+from tracershop.services.vials import settle_vial
 from tracershop.views.parameters import day_of, required, required_key
 
 
@@ -40,11 +40,9 @@ def vials(request: HttpRequest) -> HttpResponse:
             seen.filter(Q(tracer__isnull=True) | Q(customer__isnull=True)).order_by("filled_at")
         ),
         "batches": {row.lot: row for row in Batch.objects.filter(lot__in={v.lot for v in of_day})},
-        "lots": sorted({vial.lot for vial in of_day}),
         "files": InboundMessage.objects.filter(channel="dispenser").defer("raw")[:8],
         "tracers": Tracer.objects.order_by("name"),
         "customers": visible(request.user, Customer.objects.order_by("name")),
-        "statuses": Batch.Status.choices,
         "may_settle": can(request.user, VIALS),
         "day": day,
         "today": timezone.localdate(),
@@ -65,20 +63,4 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
         reason=required(request, "reason", _("Reason")),
     )
     messages.success(request, _("The vial is settled."))
-    return redirect("tracershop:vials")
-
-
-@require_POST
-def judge_batch(request: HttpRequest) -> HttpResponse:
-    require(request.user, VIALS)
-    batch = set_batch_status(
-        actor=request.user,
-        lot=required(request, "lot", _("Lot")),
-        status=required(request, "status", _("Status")),
-        reason=required(request, "reason", _("Reason")),
-    )
-    messages.success(
-        request,
-        _("Batch %(lot)s: %(status)s.") % {"lot": batch.lot, "status": batch.get_status_display()},
-    )
     return redirect("tracershop:vials")
