@@ -15,6 +15,7 @@ from tracershop.rules.deadlines import OrderingObstacleCode
 from tracershop.rules.findings import Facts, Finding
 from tracershop.rules.lots import LotErrorReason
 from tracershop.rules.release import ObstacleCode, ReleaseWarningCode
+from tracershop.rules.vial_plan import Uncovered
 from tracershop.rules.vials import VialWarningCode
 
 _SENTENCES: dict[type, dict[Any, Any]] = {
@@ -77,6 +78,15 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         ReleaseWarningCode.LESS_ACTIVITY: _(
             "At delivery there are %(available_mbq)s MBq; %(ordered_mbq)s MBq were ordered."
         ),
+    },
+    Uncovered: {
+        Uncovered.NO_VIAL: _("There is no free vial of this tracer for this customer."),
+        Uncovered.EXPIRED: _("The vials expire before the delivery."),
+        Uncovered.FILLED_LATER: _("The vials were filled after the delivery."),
+        Uncovered.TOO_LARGE: _("Each vial holds more than the greatest volume."),
+        Uncovered.NOT_ENOUGH: _("All free vials together hold less than is needed."),
+        Uncovered.TAKEN: _("The vials cover more when they go to other orders."),
+        Uncovered.BLOCKED: _("The vials' batch is in quarantine, rejected or recalled."),
     },
     VialWarningCode: {
         VialWarningCode.LOT_DATE_DIFFERS: _("The lot is dated otherwise than the vial was filled."),

@@ -176,6 +176,8 @@ def visible_order(user: Any, pk: int) -> Order | None:
             "tracer__isotope",
             "slot__endpoint",
             "slot__run__tracer__isotope",
+            "moved_from_slot__endpoint",
+            "moved_from_slot__run__tracer__isotope",
         )
         .filter(pk=pk)
         .first()
@@ -188,7 +190,7 @@ def _lines(user: Any, customer: Customer, day: date) -> list[OrderLine]:
     )
     orders = (
         visible(user, Order.objects.filter(customer=customer, deliver_on=day))
-        .select_related("endpoint", "tracer", "ordered_by")
+        .select_related("endpoint", "tracer__isotope", "ordered_by")
         .prefetch_related(
             Prefetch("releases", queryset=in_force, to_attr="releases_in_force"),
             Prefetch("vials", queryset=Vial.objects.order_by("pk"), to_attr="active_vials"),

@@ -92,6 +92,7 @@ def certificate_data(release: Release) -> dict[str, Any]:
     signed = json.loads(release.signature.payload)["facts"]
     order, vials = signed["order"], signed["vials"]
     deliver_at = _time(order["deliver_at"])
+    ordered_for_at = _time(order["moved_from_at"]) if order.get("moved_from_at") else None
     return {
         "labels": _labels(),
         "use": "human" if order["intended_use"] == "human" else "preclinical",
@@ -100,6 +101,9 @@ def certificate_data(release: Release) -> dict[str, Any]:
             "customer": order["customer"],
             "endpoint": order["endpoint"],
             "deliver_at": _moment(deliver_at),
+            "ordered_for": _moment(ordered_for_at) if ordered_for_at else None,
+            "due_activity_mbq": _due(order, deliver_at, ordered_for_at),
+            "ghost": bool(order.get("ghost")),
             "tracer": order["tracer"],
             "isotope": order["isotope"],
             "half_life": f"{_number(order['half_life_s'], 1)} s",
@@ -115,6 +119,16 @@ def certificate_data(release: Release) -> dict[str, Any]:
         ],
         "signature": printed(release.signature),
     }
+
+
+def _due(
+    order: dict[str, Any], deliver_at: datetime, ordered_for_at: datetime | None
+) -> str | None:
+    """What a moved order has to hold at its delivery, so that it is what was ordered later."""
+    if ordered_for_at is None or order["activity_mbq"] is None:
+        return None
+    due_mbq = activity_at(order["activity_mbq"], order["half_life_s"], ordered_for_at, deliver_at)
+    return _number(due_mbq, 0)
 
 
 def _vial(vial: dict[str, Any], order: dict[str, Any], deliver_at: datetime) -> dict[str, Any]:
@@ -164,6 +178,9 @@ def _labels() -> dict[str, str]:
         "customer": _("Customer"),
         "endpoint": _("Endpoint"),
         "deliver_at": _("Delivery"),
+        "ordered_for": _("Ordered for"),
+        "due_activity": _("That is at delivery (MBq)"),
+        "ghost": _("Ghost order: added by production, without a shop's order"),
         "tracer": _("Tracer"),
         "isotope": _("Isotope"),
         "half_life": _("Half-life"),

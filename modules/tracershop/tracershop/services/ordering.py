@@ -17,6 +17,7 @@ from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
 from tracershop.models import CatalogueEntry, Customer, DeliverySlot, Endpoint, Order, Tracer
 from tracershop.models.reach import ORDER_LATE, PLACE
+from tracershop.rules.decay import ActivityTooLargeError, activity_at
 from tracershop.rules.orders import OrderStatus, may_edit
 from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.topics import BOOKINGS, announce_order
@@ -150,6 +151,7 @@ def edit_order(
     entry = _entry(order.endpoint, order.tracer)
     if order.kind == Order.Kind.ACTIVITY:
         _check_activity(activity_mbq)
+        check_due(order, float(activity_mbq or 0), order.ordered_for_at, order.deliver_at)
         new: dict[str, Any] = {"activity_mbq": float(activity_mbq or 0)}
     else:
         _check_injections(injections, entry)
@@ -225,7 +227,7 @@ def _place(actor: Any, order: Order, allowance: Allowance) -> Order:
 def _editable(actor: Any, order_id: int) -> Order:
     order = locked(
         visible(actor, Order.objects.all()).select_related(
-            "customer__unit", "endpoint__customer", "tracer"
+            "customer__unit", "endpoint__customer", "tracer__isotope"
         ),
         order_id,
     )
@@ -305,6 +307,20 @@ def _check_activity(activity_mbq: float | None) -> None:
         or not 0 < activity_mbq <= LARGEST_ORDER_MBQ
     ):
         raise Refused(_("The activity must be above 0 MBq."), code="amount")
+
+
+def check_due(order: Order, activity_mbq: float, wanted_at: datetime, at: datetime) -> None:
+    """Refuse what would have to be more at ``at`` than can be made, to be ``activity_mbq`` MBq at
+    ``wanted_at`` (TS-042)."""
+    half_life_s = order.tracer.isotope.half_life_s
+    try:
+        due_mbq = activity_at(activity_mbq, half_life_s, wanted_at, at)
+    except ActivityTooLargeError:
+        due_mbq = math.inf
+    if due_mbq > LARGEST_ORDER_MBQ:
+        raise Refused(
+            _("At the earlier delivery, more would be needed than can be made."), code="too_much"
+        )
 
 
 def _check_injections(injections: int | None, entry: CatalogueEntry) -> None:

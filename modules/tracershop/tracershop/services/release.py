@@ -157,7 +157,7 @@ def order_facts(order: Order) -> OrderFacts:
         customer=order.customer_id,
         deliver_at=order.deliver_at,
         half_life_s=order.tracer.isotope.half_life_s,
-        ordered_mbq=order.activity_mbq,
+        ordered_mbq=order.due_mbq,
     )
 
 
@@ -313,6 +313,8 @@ def signed_facts(release: Release) -> dict[str, Any]:
             "tracer_number": order.tracer_id,
             **release.seen,
             "deliver_at": order.deliver_at,
+            "moved_from_at": order.moved_from_at,
+            "ghost": order.ghost,
             "activity_mbq": order.activity_mbq,
             "injections": order.injections,
             "intended_use": order.intended_use,
