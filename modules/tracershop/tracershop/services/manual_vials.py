@@ -91,9 +91,7 @@ def edit_vial(
     others = (vial.tracer, vial.customer) != (checked["tracer"], checked["customer"])
     if order is not None and others:
         raise Refused(
-            _(
-                "The vial serves order %(number)s: free it before it gets another tracer or customer."
-            )
+            _("The vial serves order %(number)s: free it before its tracer or customer changes.")
             % {"number": order.pk},
             code="in_use",
         )
