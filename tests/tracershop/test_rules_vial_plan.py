@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tracershop.rules.decay import activity_at
-from tracershop.rules.vial_plan import PlanOrder, PlanVial, VialPlan, fits, plan_vials
+from tracershop.rules.vial_plan import (
+    PlanOrder,
+    PlanVial,
+    Uncovered,
+    VialPlan,
+    fits,
+    plan_vials,
+    why_uncovered,
+)
 
 pytestmark = pytest.mark.requirement("TS-045")
 
@@ -29,7 +37,7 @@ def vial(key: int, mbq: float, **values: object) -> PlanVial:
     return PlanVial(key=key, activity_mbq=mbq, **(fields | values))  # type: ignore[arg-type]
 
 
-def order(key: int, mbq: float, **values: object) -> PlanOrder:
+def order(key: int, mbq: float | None, **values: object) -> PlanOrder:
     fields = {"tracer": 1, "customer": 1, "half_life_s": HALF_LIFE_S, "deliver_at": EIGHT}
     return PlanOrder(key=key, needed_mbq=mbq, **(fields | values))  # type: ignore[arg-type]
 
@@ -81,7 +89,7 @@ def test_decay_until_delivery_decides() -> None:
     [
         {"tracer": 2},
         {"customer": 2},
-        {"expires_at": EIGHT - timedelta(seconds=1)},
+        {"expires_at": EIGHT},
         {"measured_at": EIGHT + timedelta(minutes=1)},
     ],
 )
@@ -201,3 +209,83 @@ def test_a_busy_day_is_planned() -> None:
     taken = [key for keys in plan.vials_of.values() for key in keys]
     assert len(taken) == len(set(taken))
     assert len(plan.vials_of) + len(plan.uncovered) == 40
+
+
+def test_an_order_of_injections_takes_one_vial_the_weakest() -> None:
+    vials = [vial(1, 900), vial(2, 300), vial(3, 500)]
+    plan = plan_vials(vials, [order(7, None)])
+    assert plan.vials_of == {7: (2,)}
+    assert plan.surplus_mbq == 0
+
+
+def test_injections_do_not_take_the_vial_without_which_activity_is_not_covered() -> None:
+    plan = plan_vials([vial(1, 900), vial(2, 1100)], [order(7, None), order(8, 1000)])
+    assert plan.vials_of == {7: (1,), 8: (2,)}
+    assert plan.surplus_mbq == pytest.approx(100)
+
+
+def test_where_the_time_is_over_at_once_there_is_a_plan_all_the_same() -> None:
+    """One customer, so that nothing separates: the proposal made by hand stands."""
+    orders = [order(key, 500 + 7 * key) for key in range(1, 201)]
+    vials = [vial(1000 + n, 600 + 11 * n) for n in range(150)]
+    plan = plan_vials(vials, orders, time_limit_s=0)
+    assert len(plan.vials_of) > 100
+    for each in orders:
+        if keys := plan.vials_of.get(each.key):
+            assert delivered(vials, each, keys) >= each.needed_mbq
+
+
+@pytest.mark.parametrize(
+    ("some_vials", "expected"),
+    [
+        ([], Uncovered.NO_VIAL),
+        ([vial(1, 5000, customer=2), vial(2, 5000, tracer=2)], Uncovered.NO_VIAL),
+        ([vial(1, 5000, expires_at=EIGHT)], Uncovered.EXPIRED),
+        ([vial(1, 5000, measured_at=EIGHT + timedelta(minutes=1))], Uncovered.FILLED_LATER),
+        ([vial(1, 5000, volume_ml=20)], Uncovered.TOO_LARGE),
+        ([vial(1, 500), vial(2, 400)], Uncovered.NOT_ENOUGH),
+        ([vial(1, 500), vial(2, 600)], Uncovered.TAKEN),
+    ],
+)
+def test_why_an_order_goes_without(some_vials: list[PlanVial], expected: Uncovered) -> None:
+    assert why_uncovered(order(7, 1000, max_volume_ml=10), some_vials) == expected
+
+
+def test_an_order_of_injections_goes_without_where_others_take_the_vial() -> None:
+    assert why_uncovered(order(7, None), [vial(1, 1)]) == Uncovered.TAKEN
+
+
+moments = st.integers(-90, 240).map(lambda minutes: EIGHT + timedelta(minutes=minutes))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(amounts, st.sampled_from([1, 2]), st.sampled_from([1, 2]), moments, moments),
+        max_size=12,
+    ),
+    st.lists(
+        st.tuples(st.none() | amounts, st.sampled_from([1, 2]), st.sampled_from([1, 2]), moments),
+        max_size=8,
+    ),
+)
+def test_never_a_vial_twice_an_expired_one_another_tracer_or_customer(
+    some_vials: list[tuple], some_orders: list[tuple]
+) -> None:
+    vials = {
+        key: vial(key, mbq, tracer=t, customer=c, measured_at=filled, expires_at=expires)
+        for key, (mbq, t, c, filled, expires) in enumerate(some_vials, start=1)
+    }
+    orders = {
+        key: order(key, mbq, tracer=t, customer=c, deliver_at=at)
+        for key, (mbq, t, c, at) in enumerate(some_orders, start=101)
+    }
+    plan = plan_vials(list(vials.values()), list(orders.values()))
+    taken = [key for keys in plan.vials_of.values() for key in keys]
+    assert len(taken) == len(set(taken))
+    assert {*plan.vials_of, *plan.uncovered} == set(orders)
+    for order_key, keys in plan.vials_of.items():
+        to = orders[order_key]
+        for each in (vials[key] for key in keys):
+            assert (each.tracer, each.customer) == (to.tracer, to.customer)
+            assert each.measured_at <= to.deliver_at < each.expires_at

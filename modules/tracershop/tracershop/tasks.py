@@ -20,12 +20,12 @@ from tracershop.services.certificates import (
 )
 from tracershop.services.certifications import announce_expiring
 from tracershop.services.dispenser import read_folder
+from tracershop.services.recalls import remind_customers
 from tracershop.services.shipments import issue_papers, shipments_without_papers
 from tracershop.services.standing_placing import due_standing_orders
 from tracershop.services.standing_placing import place_standing_order as place_days_of
 
 logger = logging.getLogger(__name__)
-from tracershop.services.recalls import remind_customers
 
 
 @shared_task

@@ -21,6 +21,7 @@ from tracershop.rules.lots import LotErrorReason
 from tracershop.rules.release import ObstacleCode, ReleaseWarningCode
 from tracershop.rules.setup import SetupDoubtCode
 from tracershop.rules.transport import PackageObstacleCode
+from tracershop.rules.vial_plan import Uncovered
 from tracershop.rules.vials import VialWarningCode
 
 _SENTENCES: dict[type, dict[Any, Any]] = {
@@ -157,6 +158,15 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
             "Package %(package)s: %(at_1m_msv_h)s mSv/h at 1 m is more than %(surface_msv_h)s mSv/h"
             " at the surface."
         ),
+    },
+    Uncovered: {
+        Uncovered.NO_VIAL: _("There is no free vial of this tracer for this customer."),
+        Uncovered.EXPIRED: _("The vials expire before the delivery."),
+        Uncovered.FILLED_LATER: _("The vials were filled after the delivery."),
+        Uncovered.TOO_LARGE: _("Each vial holds more than the greatest volume."),
+        Uncovered.NOT_ENOUGH: _("All free vials together hold less than is needed."),
+        Uncovered.TAKEN: _("The vials cover more when they go to other orders."),
+        Uncovered.BLOCKED: _("The vials' batch is in quarantine, rejected or recalled."),
     },
     VialWarningCode: {
         VialWarningCode.LOT_DATE_DIFFERS: _("The lot is dated otherwise than the vial was filled."),

@@ -182,9 +182,10 @@ def _not_deleted(segments: list[Segment]) -> Iterator[Segment]:
     for segment in segments:
         if segment.name == "RGS":
             group_deleted = segment.code(2).upper() == _DELETE
-        elif segment.name in ("AIS", "AIL") and not group_deleted:
-            if segment.code(2).upper() != _DELETE:
-                yield segment
+        elif segment.name in ("AIS", "AIL") and not (
+            group_deleted or segment.code(2).upper() == _DELETE
+        ):
+            yield segment
 
 
 def _the_one(name: str, segments: list[Segment], values: list[tuple[int, int]]) -> Segment:

@@ -140,6 +140,8 @@ _OBSTACLE_OF_BATCH = {
     BatchStatus.REJECTED: ObstacleCode.BATCH_REJECTED,
     BatchStatus.RECALLED: ObstacleCode.BATCH_RECALLED,
 }
+BLOCKING = frozenset(_OBSTACLE_OF_BATCH)
+"""Of a batch that stands there nothing is released."""
 
 
 def release_obstacles(

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from portal.access.decision import visible
 from portal.inbox.models import InboundMessage
-from tracershop.models import Booking, Order, Vial
+from tracershop.models import Batch, Booking, BookingChange, Order, Vial
 from tracershop.models.reach import ACCEPT, SEE_ALL
 from tracershop.rules.decay import ActivityTooLargeError, activity_at
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus, lowest_status
+from tracershop.selectors.planning import RunPlan, plans_of
 from tracershop.selectors.schedule import closed_days
 
 
@@ -57,6 +58,12 @@ class SlotGroup:
         return math.fsum(vial_mbq_at(vial, self.deliver_at) for vial in self.vials)
 
     @property
+    def served(self) -> int:
+        """How many of the orders to be delivered have a vial, or were released without one."""
+        released = OrderStatus.RELEASED
+        return sum(bool(order.active_vials) or order.status == released for order in self.live)
+
+    @property
     def vials(self) -> list[Vial]:
         return [vial for order in self.orders for vial in order.active_vials]
 
@@ -79,6 +86,7 @@ class TracerSection:
     tracer: Any
     groups: list[SlotGroup] = field(default_factory=list)
     free_vials: list[Vial] = field(default_factory=list)
+    runs: list[RunPlan] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -113,6 +121,22 @@ class Board:
     quarantined_files: int
     unmapped_bookings: int
     closed: str
+    changed_bookings: int
+    """Open changes of bookings whose orders are of this day (TS-025)."""
+    batches: dict[str, str]
+    """The verdict on each lot of the day's vials that has one."""
+
+    @property
+    def short_runs(self) -> list[RunPlan]:
+        return [run for section in self.sections for run in section.runs if run.is_short]
+
+    @property
+    def awaits_vials(self) -> bool:
+        """Whether there is something to plan."""
+        open_orders = any(
+            group.acceptable or group.releasable for s in self.sections for group in s.groups
+        )
+        return open_orders and any(section.free_vials for section in self.sections)
 
     @property
     def order_count(self) -> int:
@@ -135,7 +159,7 @@ def board_for(user: Any, day: date) -> Board:
     orders = list(
         visible(user, Order.objects.all(), SEE_ALL)
         .filter(deliver_on=day)
-        .select_related("endpoint__customer__unit", "tracer__isotope", "ordered_by")
+        .select_related("endpoint__customer", "tracer__isotope", "slot__run", "ordered_by")
         .order_by("tracer__name", "deliver_at", "endpoint__name", "pk")
     )
     vials = list(_vials_of_day(user, day))
@@ -150,6 +174,9 @@ def board_for(user: Any, day: date) -> Board:
             sections[vial.tracer_id].free_vials.append(vial)
         elif not vial.is_held:
             sections[vial.tracer_id] = TracerSection(vial.tracer, free_vials=[vial])
+    for plan in plans_of(orders, day):
+        if plan.tracer.pk in sections:
+            sections[plan.tracer.pk].runs = [run for run in plan.runs if run.orders]
     return Board(
         day=day,
         sections=sorted(sections.values(), key=lambda section: section.tracer.name),
@@ -160,6 +187,12 @@ def board_for(user: Any, day: date) -> Board:
         ).count(),
         unmapped_bookings=_unmapped(day),
         closed=closed_days(day, day).get(day, ""),
+        changed_bookings=BookingChange.objects.filter(
+            order__deliver_on=day, settled_at__isnull=True
+        ).count(),
+        batches=dict(
+            Batch.objects.filter(lot__in={vial.lot for vial in vials}).values_list("lot", "status")
+        ),
     )
 
 

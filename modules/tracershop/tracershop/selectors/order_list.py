@@ -31,6 +31,10 @@ def _lots(order: Order) -> str:
     return ", ".join(lot for release in order.releases_in_force for lot in release.lots)  # type: ignore[attr-defined]
 
 
+def _ghost(order: Order) -> str:
+    return str(_("yes")) if order.ghost else ""
+
+
 COLUMNS = (
     Column("number", _("Number"), ("pk",), lambda order: order.pk),
     Column("delivery", _("Delivery"), ("deliver_at",), lambda order: order.deliver_at),
@@ -56,6 +60,14 @@ COLUMNS = (
         lambda order: order.created_at,
         optional=True,
     ),
+    Column(
+        "ordered_for",
+        _("Ordered for"),
+        (),
+        lambda order: order.moved_from_at,
+        optional=True,
+    ),
+    Column("ghost", _("Ghost order"), (), _ghost, optional=True),
     Column("comment", _("Comment"), (), lambda order: order.comment, optional=True),
 )
 _SORTS = {column.code: column.sort for column in COLUMNS if column.sort}

@@ -126,6 +126,8 @@ def visible_order(user: Any, pk: int) -> Order | None:
             "tracer__isotope",
             "slot__endpoint",
             "slot__run__tracer__isotope",
+            "moved_from_slot__endpoint",
+            "moved_from_slot__run__tracer__isotope",
         )
         .filter(pk=pk)
         .first()

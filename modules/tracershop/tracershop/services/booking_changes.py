@@ -37,7 +37,7 @@ from tracershop.selectors.booking_changes import (
 )
 from tracershop.selectors.schedule import Calendar
 from tracershop.selectors.topics import BOOKINGS, announce_order
-from tracershop.services.ordering import LARGEST_ORDER_MBQ
+from tracershop.services.order_checks import LARGEST_ORDER_MBQ
 from tracershop.services.production import free_vials
 
 PAGE = "/tracershop/booking-changes/"

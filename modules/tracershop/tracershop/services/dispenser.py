@@ -312,6 +312,11 @@ def _warnings(
         volume_ml=vial.volume_ml,
         typed_fields=typed,
     )
+    return warnings_of(facts, tracer, now)
+
+
+def warnings_of(facts: VialFacts, tracer: Tracer | None, now: datetime) -> list[str]:
+    """Codes of what is remarkable about a vial, by its tracer's limits."""
     infinite = float("inf")
     limits = (
         VialLimits(tracer.min_vial_mbq, tracer.max_vial_mbq, tracer.min_vial_ml, tracer.max_vial_ml)

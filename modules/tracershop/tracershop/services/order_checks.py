@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
 from portal.records.errors import Refused
 from tracershop.models import CatalogueEntry, Endpoint, Order, Tracer
+from tracershop.rules.decay import ActivityTooLargeError, activity_at
 
 LARGEST_ORDER_MBQ = 10_000_000
 
@@ -42,6 +44,20 @@ def check_activity(activity_mbq: float | None) -> None:
         or not 0 < activity_mbq <= LARGEST_ORDER_MBQ
     ):
         raise Refused(_("The activity must be above 0 MBq."), code="amount")
+
+
+def check_due(order: Order, activity_mbq: float, wanted_at: datetime, at: datetime) -> None:
+    """Refuse what would have to be more at ``at`` than can be made, to be ``activity_mbq`` MBq at
+    ``wanted_at`` (TS-042)."""
+    half_life_s = order.tracer.isotope.half_life_s
+    try:
+        due_mbq = activity_at(activity_mbq, half_life_s, wanted_at, at)
+    except ActivityTooLargeError:
+        due_mbq = math.inf
+    if due_mbq > LARGEST_ORDER_MBQ:
+        raise Refused(
+            _("At the earlier delivery, more would be needed than can be made."), code="too_much"
+        )
 
 
 def check_injections(injections: int | None, entry: CatalogueEntry) -> None:

@@ -30,6 +30,7 @@ from tracershop.selectors.schedule import Calendar, SlotOnDay, site_zone
 from tracershop.selectors.topics import BOOKINGS, announce_order
 from tracershop.services.order_checks import (
     check_activity,
+    check_due,
     check_injections,
     check_kind,
     entry_of,
@@ -167,6 +168,7 @@ def edit_order(
     entry = entry_of(order.endpoint, order.tracer)
     if order.kind != Order.Kind.INJECTION:
         check_activity(activity_mbq)
+        check_due(order, float(activity_mbq or 0), order.ordered_for_at, order.deliver_at)
         new: dict[str, Any] = {"activity_mbq": float(activity_mbq or 0)}
     else:
         check_injections(injections, entry)
@@ -244,7 +246,7 @@ def _place(actor: Any, order: Order, allowance: Allowance) -> Order:
 def _editable(actor: Any, order_id: int) -> Order:
     order = locked(
         visible(actor, Order.objects.all()).select_related(
-            "customer__unit", "endpoint__customer", "tracer"
+            "customer__unit", "endpoint__customer", "tracer__isotope"
         ),
         order_id,
     )

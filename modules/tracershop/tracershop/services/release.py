@@ -179,7 +179,7 @@ def order_facts(order: Order) -> OrderFacts:
         customer=order.customer_id,
         deliver_at=order.deliver_at,
         half_life_s=order.tracer.isotope.half_life_s,
-        ordered_mbq=order.activity_mbq,
+        ordered_mbq=order.due_mbq,
     )
 
 
@@ -345,6 +345,7 @@ def signed_facts(release: Release) -> dict[str, Any]:
             "kind": order.kind,
             "deliver_at": order.deliver_at,
             "moved_from_at": order.moved_from_at,
+            "ghost": order.ghost,
             "activity_mbq": order.activity_mbq,
             "injections": order.injections,
             "intended_use": order.intended_use,

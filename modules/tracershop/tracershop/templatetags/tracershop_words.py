@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.formats import number_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from tracershop import words
@@ -22,6 +25,9 @@ _ACTS = {
     "tracershop.order_placed": (_("Ordered"), "plus"),
     "tracershop.order_edited": (_("Changed"), "pencil"),
     "tracershop.order_deleted": (_("Deleted"), "trash"),
+    "tracershop.ghost_order_added": (_("Added by production"), "plus"),
+    "tracershop.order_moved": (_("Moved to an earlier delivery"), "clock"),
+    "tracershop.order_restored": (_("Delivered again as ordered"), "history"),
     "tracershop.order_accept": (_("Accepted"), "check"),
     "tracershop.order_reject": (_("Rejected"), "cross"),
     "tracershop.order_unreject": (_("Rejection taken back"), "refresh"),
@@ -45,6 +51,29 @@ _ACTS = {
     "tracershop.recall_reminded": (_("Customers reminded"), "mail"),
     "tracershop.recall_closed": (_("Recall closed"), "lock"),
 }
+
+
+@register.simple_tag
+def chip(code: str, label: Any = "") -> str:
+    """``<c-status>`` for tables of hundreds of rows: each chip is rendered once for a language."""
+    return _drawn("tracershop/board/_chip.html", get_language(), code, str(label))
+
+
+@register.simple_tag
+def chip_icon(name: str) -> str:
+    """``<c-icon>``, likewise."""
+    return _drawn("tracershop/board/_icon.html", get_language(), name, "")
+
+
+@functools.lru_cache(maxsize=500)
+def _drawn(template_name: str, _language: str, code: str, label: str) -> str:
+    return render_to_string(template_name, {"code": code, "label": label}).strip()
+
+
+@register.filter
+def uncovered_words(code: Any) -> str:
+    """Why a vial, or an order, is left out of a plan."""
+    return words.sentence(code)
 
 
 @register.filter

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from portal.access.decision import can, require
-from tracershop.models.reach import ACCEPT, RELEASE, SEE_ALL, VIALS
+from tracershop.models.reach import ACCEPT, ORDER_LATE, RELEASE, SEE_ALL, VIALS
 from tracershop.selectors.board import board_for
 from tracershop.selectors.topics import day_topic
 from tracershop.services.production import (
@@ -42,6 +42,8 @@ def board(request: HttpRequest) -> HttpResponse:
         "may_accept": can(request.user, ACCEPT),
         "may_release": can(request.user, RELEASE),
         "may_settle": can(request.user, VIALS),
+        "may_plan": can(request.user, ACCEPT) and can(request.user, VIALS),
+        "may_add": can(request.user, ACCEPT) and can(request.user, ORDER_LATE),
     }
     template = "tracershop/board/_board.html" if request.htmx else "tracershop/board/board.html"
     return render(request, template, context)

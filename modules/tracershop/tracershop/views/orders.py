@@ -16,6 +16,7 @@ from portal.documents.services import is_superseded, response
 from portal.signing.services import verify
 from tracershop.models import Order, Release
 from tracershop.models.reach import ACCEPT, PLACE, RELEASE
+from tracershop.rules.orders import OrderStatus
 from tracershop.selectors.board import vial_mbq_at
 from tracershop.selectors.shipments import shipment_of
 from tracershop.selectors.topics import customer_topic
@@ -44,6 +45,9 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "events": _events(order),
         "topic": customer_topic(order.customer_id),
         "may_accept": can(request.user, ACCEPT, order),
+        "may_move": order.slot_id is not None
+        and order.status in (OrderStatus.ORDERED, OrderStatus.ACCEPTED)
+        and can(request.user, ACCEPT, order),
         "may_release": can(request.user, RELEASE, order),
         "may_answer": can(request.user, PLACE, order),
     }

@@ -18,8 +18,8 @@ from portal.signing.web import asks_for_passkey, passkey_options, signer_of, way
 from tracershop.models import Order, Vial
 from tracershop.models.reach import RELEASE
 from tracershop.rules.orders import OrderStatus
-from tracershop.rules.proposal import FreeVial, Need, propose_vials
 from tracershop.selectors.board import candidate_vials, orders_for_release, vial_mbq_at
+from tracershop.selectors.planner import batch_statuses, propose, usable_vials
 from tracershop.services.release import Judge, Outcome, ReleaseRequest, release_orders
 from tracershop.services.vials import allocate_vials
 from tracershop.views.parameters import ids_of
@@ -81,26 +81,14 @@ def _request(request: HttpRequest, order: Order) -> ReleaseRequest:
 
 def _proposed(user: Any, orders: list[Order]) -> list[ReleaseRequest]:
     """The vials that an order has, else those proposed for it."""
-    open_orders = [order for order in orders if not order.active_vials]
-    proposal = propose_vials(
-        [Need(o.pk, o.tracer_id, o.customer_id, o.deliver_at, o.activity_mbq) for o in open_orders],
-        [
-            FreeVial(
-                vial.pk,
-                vial.tracer_id or 0,
-                vial.customer_id or 0,
-                vial.filled_at,
-                vial.activity_mbq,
-                vial.tracer.isotope.half_life_s,
-                vial.expires_at,
-            )
-            for vial in candidate_vials(user, open_orders)
-        ],
-    )
+    vials = candidate_vials(user, orders)
+    usable = usable_vials(vials, batch_statuses(vials), timezone.now())
+    proposal = propose([order for order in orders if not order.active_vials], usable)
     return [
         ReleaseRequest(
             order.pk,
-            frozenset(vial.pk for vial in order.active_vials) or frozenset(proposal[order.pk]),
+            frozenset(vial.pk for vial in order.active_vials)
+            or frozenset(proposal.get(order.pk, ())),
         )
         for order in orders
     ]

@@ -312,8 +312,10 @@ def _initial(order: Order) -> dict[str, Any]:
 
 
 def _delivery_of(order: Order) -> SlotOnDay:
-    """The order's delivery as it was ordered, whether its slot still exists or not."""
+    """The order's delivery as it was ordered, whether its slot still exists or not, and wherever
+    production moved it."""
     deadline_at: datetime | None = Calendar(order.deliver_on, order.deliver_on).deadline(
         order.kind, order.deliver_on
     )
-    return SlotOnDay(order.slot, None, order.deliver_at, deadline_at, None)
+    slot = order.moved_from_slot or order.slot
+    return SlotOnDay(slot, None, order.ordered_for_at, deadline_at, None)

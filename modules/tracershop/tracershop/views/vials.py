@@ -27,7 +27,7 @@ def vials(request: HttpRequest) -> HttpResponse:
     day = day_of(request)
     first = timezone.make_aware(datetime.combine(day, time(0, 0)))
     seen = visible(request.user, Vial.objects.all(), SEE_ALL).select_related(
-        "tracer__isotope", "customer", "order", "source"
+        "tracer__isotope", "customer", "order", "source", "entered_by"
     )
     of_day = list(
         seen.filter(filled_at__gte=first, filled_at__lt=first + timedelta(days=1)).order_by(
