@@ -21,8 +21,9 @@ from tracershop.models.reach import ACCEPT, VIALS
 from tracershop.rules.vial_plan import Uncovered
 from tracershop.selectors import topics
 from tracershop.selectors.planner import OPEN, batch_statuses, obstacle_of, serves
+from tracershop.services.lots import hold_verdicts
 from tracershop.services.production import locked_orders
-from tracershop.services.vials import hold_verdicts, lock_vials
+from tracershop.services.vials import lock_vials
 from tracershop.words import sentence
 
 
