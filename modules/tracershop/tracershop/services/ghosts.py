@@ -17,12 +17,7 @@ from tracershop.models.reach import ACCEPT, ORDER_LATE
 from tracershop.rules.slots import deliver_at
 from tracershop.selectors.schedule import as_weekly, closed_days, site_zone
 from tracershop.selectors.topics import announce_order
-from tracershop.services.ordering import (
-    _check_activity,
-    _check_injections,
-    _entry,
-    _use,
-)
+from tracershop.services.order_checks import check_activity, check_injections, entry_of, use_of
 
 
 @writes
@@ -51,8 +46,8 @@ def add_ghost_order(
     if slot is None:
         raise Refused(_("There is no such delivery slot."), code="gone")
     _check_right(actor, slot.endpoint)
-    entry = _entry(slot.endpoint, slot.run.tracer)
-    _check_activity(activity_mbq)
+    entry = entry_of(slot.endpoint, slot.run.tracer)
+    check_activity(activity_mbq)
     if not as_weekly(slot).occurs_on(day):
         raise Refused(_("This slot does not deliver on that day."), code="no_such_slot")
     return _add(
@@ -68,7 +63,7 @@ def add_ghost_order(
             activity_mbq=float(activity_mbq),
             overhead_factor=entry.overhead_factor,
             comment=comment.strip(),
-            intended_use=_use(intended_use),
+            intended_use=use_of(intended_use),
         ),
         reason,
         now,
@@ -99,7 +94,7 @@ def add_ghost_injections(
     if endpoint is None or tracer is None:
         raise Refused(_("There is no such endpoint or tracer."), code="gone")
     _check_right(actor, endpoint)
-    _check_injections(injections, _entry(endpoint, tracer))
+    check_injections(injections, entry_of(endpoint, tracer))
     return _add(
         actor,
         Order(
@@ -111,7 +106,7 @@ def add_ghost_injections(
             deliver_at=inject_at,
             injections=injections,
             comment=comment.strip(),
-            intended_use=_use(intended_use),
+            intended_use=use_of(intended_use),
         ),
         reason,
         now,

@@ -78,9 +78,12 @@ def _certificate(actor: Any, order: PackedOrder) -> str:
             _("The release of order %(number)s is not signed.") % {"number": order.pk},
             code="not_signed",
         )
-    found = current(release, KIND)
-    if found is None:
-        found = issue_release_certificate(actor=actor, release_id=release.pk)
+    found = current(release, KIND) or issue_release_certificate(actor=actor, release_id=release.pk)
+    if found is None:  # corrected meanwhile
+        raise Refused(
+            _("Order %(number)s is not released any more.") % {"number": order.pk},
+            code="not_released",
+        )
     order.certificate_number = found.number
     return found.number
 
