@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from tracershop.models import (
+    BookingChange,
     CatalogueEntry,
     Certification,
     Customer,
@@ -67,7 +68,17 @@ def world(db) -> World:
         )
     for room in ("A1", "B1", "nowhere"):
         make_booking(f"acc-{room}", local(MONDAY, 9), room=room)
+    for order in (of_a, of_b):
+        _changed(order)
     return world
+
+
+def _changed(order: Order) -> None:
+    at = order.deliver_at
+    booking = make_booking(f"changed-{order.pk}", at, room="", order=order)
+    BookingChange.objects.create(
+        booking=booking, order=order, what="moved", old_starts_at=at, new_starts_at=at
+    )
 
 
 def _root() -> Unit:
@@ -123,6 +134,7 @@ def everybody(world: World) -> dict[str, User]:
 def test_the_policies_are_those_of_all_that_belongs_to_a_customer():
     assert {model.__name__ for model in WITH_POLICY} == {
         "Booking",
+        "BookingChange",
         "CatalogueEntry",
         "Customer",
         "DeliverySlot",
@@ -160,7 +172,7 @@ def test_query_and_decision_agree_for_everybody_and_every_privilege(world, model
 @pytest.mark.parametrize("model", WITH_POLICY, ids=lambda model: model.__name__)
 def test_the_shop_sees_all_of_its_own_customer_and_nothing_of_another(world, model):
     lookup = {Customer: "pk", Endpoint: "customer", Order: "customer", Representation: "customer"}
-    lookup |= {Release: "order__customer", Vial: "order__customer"}
+    lookup |= dict.fromkeys((BookingChange, Release, Vial), "order__customer")
     customer = lookup.get(model, "endpoint__customer")
     for user, own in (
         (world.secretary, world.customer_a),
