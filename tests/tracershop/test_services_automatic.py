@@ -303,7 +303,7 @@ def test_on_the_sunday_of_the_clocks_the_deadline_is_by_the_clock_on_the_wall(wo
 
 
 @pytest.mark.requirement("TS-100", "TS-101")
-@pytest.mark.parametrize("how", ["representation", "account", "role"])
+@pytest.mark.parametrize("how", ["representation", "account", "role", "external"])
 def test_it_orders_only_while_the_person_may_order_for_the_customer(world, how):
     make_booking("A1", local(MONDAY, 8))
     if how == "representation":
@@ -317,6 +317,8 @@ def test_it_orders_only_while_the_person_may_order_for_the_customer(world, how):
         for grant in world.superuser.role_grants.all():
             grant.deleted_at = NOW
             grant.save()
+    if how == "external":
+        give(world.superuser, "tracershop.shop_external", world.customer_a.unit)
 
     (result,) = order_due_bookings(DUE)
 
