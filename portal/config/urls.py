@@ -7,6 +7,7 @@ from django.views.generic import RedirectView, TemplateView
 from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 
+from portal.operations.charts import example_chart
 from portal.operations.views import health, metrics
 from portal.registry import registry
 
@@ -33,7 +34,9 @@ for module in registry.modules():
             registry.quarantine(module.label, f"its pages do not load: {error!r}")
 
 if getattr(settings, "PORTAL_DEMO", False):
-    gallery = TemplateView.as_view(template_name="design/gallery.html")
+    gallery = TemplateView.as_view(
+        template_name="design/gallery.html", extra_context={"example_chart": example_chart}
+    )
     urlpatterns.append(path("design/", gallery, name="design"))
 
 urlpatterns.append(path("", include(wagtail_urls)))

@@ -115,6 +115,21 @@ def stacked_bars(
     )
 
 
+def example_chart() -> StackedBars | None:
+    """For the gallery of the design system."""
+    return stacked_bars(
+        title=_("Delivered activity, by tracer"),
+        description=_("An example with three tracers in four months."),
+        unit="MBq",
+        columns=["Aug 26", "Sep 26", "Oct 26", "Nov 26"],
+        series=[
+            Series("FDG", [182_000, 210_500, 198_250, 224_000]),
+            Series("PSMA", [42_000, 38_500, 51_000, 47_300]),
+            Series("NaF", [12_000, 0, 9_400, 15_800]),
+        ],
+    )
+
+
 def _largest(series: list[Series]) -> list[Series]:
     """As many as can be told apart, the largest first; the others together last."""
     by_size = sorted(series, key=lambda each: (-sum(each.values), each.name))

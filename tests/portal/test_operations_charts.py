@@ -11,7 +11,7 @@ from django_cotton.compiler_regex import CottonCompiler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.operations.charts import COLOURS, HEIGHT, Series, stacked_bars
+from portal.operations.charts import COLOURS, HEIGHT, Series, example_chart, stacked_bars
 
 pytestmark = pytest.mark.requirement("PT-046")
 
@@ -94,3 +94,11 @@ def test_the_drawing_says_in_words_what_it_is_and_holds_no_style():
     assert '<desc id="c-desc">By month</desc>' in html
     assert "style=" not in html
     assert "<b>" not in html
+
+
+def test_the_gallery_shows_one():
+    source = CottonCompiler().process('<c-chart :chart="example_chart" id="c" />')
+    html = engines["django"].from_string(source).render({"example_chart": example_chart})
+
+    assert html.count('class="chart__bar chart__bar--1"') == 5  # four months and the key
+    assert html.count('class="chart__bar chart__bar--3"') == 4  # one month has none

@@ -8,6 +8,7 @@ from math import ceil
 import pytest
 from tracershop.models import Booking, Order, ProcedureMapping
 from tracershop.selectors.automatic import LEAD, due_days
+from tracershop.selectors.booking_page import booking_page
 from tracershop.services import automatic
 from tracershop.services.automatic import (
     AUTOMATIC,
@@ -16,6 +17,7 @@ from tracershop.services.automatic import (
     switch_automatic,
 )
 from tracershop.services.mappings import map_procedure
+from tracershop.services.ordering import delete_order
 
 from portal.audit.models import AuditEntry
 from portal.notifications.models import Notification, OutboxMail
@@ -191,6 +193,21 @@ def test_nothing_is_ordered_or_mailed_twice(world):
     assert (Order.objects.count(), OutboxMail.objects.count()) == (1, mails)
 
 
+def test_the_bookings_page_says_what_is_ordered_by_itself_until_it_was_tried(world):
+    make_booking("A1", local(MONDAY, 8))
+    make_booking("A2", local(MONDAY, 8, 5))
+
+    def marked():
+        page = booking_page(world.secretary, MONDAY, DUE)
+        return [part.automatic for order in page.orders for part in order.bookings]
+
+    assert marked() == [True, True]
+    order_due_bookings(DUE)
+    (order,) = Order.objects.all()
+    delete_order(actor=world.superuser, order_id=order.pk, now=DUE)
+    assert marked() == [False, False]  # somebody took it back: now it is theirs
+
+
 def test_what_comes_between_the_run_and_the_deadline_is_ordered_then(world):
     make_booking("A1", local(MONDAY, 8))
     order_due_bookings(DUE)
@@ -286,7 +303,7 @@ def test_on_the_sunday_of_the_clocks_the_deadline_is_by_the_clock_on_the_wall(wo
 
 
 @pytest.mark.requirement("TS-100", "TS-101")
-@pytest.mark.parametrize("how", ["representation", "account", "role"])
+@pytest.mark.parametrize("how", ["representation", "account", "role", "external"])
 def test_it_orders_only_while_the_person_may_order_for_the_customer(world, how):
     make_booking("A1", local(MONDAY, 8))
     if how == "representation":
@@ -300,6 +317,8 @@ def test_it_orders_only_while_the_person_may_order_for_the_customer(world, how):
         for grant in world.superuser.role_grants.all():
             grant.deleted_at = NOW
             grant.save()
+    if how == "external":
+        give(world.superuser, "tracershop.shop_external", world.customer_a.unit)
 
     (result,) = order_due_bookings(DUE)
 

@@ -6,7 +6,6 @@ import math
 from datetime import timedelta
 
 import pytest
-from django.core.exceptions import PermissionDenied
 from tracershop.models import Booking, ProcedureMapping, RoomMapping
 from tracershop.selectors.booking_page import rooms_waiting
 from tracershop.selectors.mapping_page import procedures_waiting, tracers_of
@@ -103,9 +102,9 @@ def test_a_room_is_only_mapped_to_an_endpoint_that_one_represents(world):
 def test_a_room_of_another_customer_is_not_taken_over(world):
     RoomMapping.objects.create(room="B-1", endpoint=world.endpoint_b)
 
-    with pytest.raises(PermissionDenied):
-        map_room(actor=world.superuser, room="B-1", endpoint_id=world.endpoint_a.pk)
+    act = {"actor": world.superuser, "room": "B-1", "endpoint_id": world.endpoint_a.pk}
 
+    assert refusal(map_room, **act) == "other_customer"
     assert RoomMapping.objects.get().endpoint == world.endpoint_b
 
 

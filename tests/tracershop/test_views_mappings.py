@@ -120,6 +120,20 @@ def test_a_room_that_somebody_mapped_meanwhile_is_asked_about(client, world):
     assert answer.status_code == 409
 
 
+@pytest.mark.requirement("TS-006")
+def test_a_room_of_another_customer_is_refused_in_words_that_name_nobody(client, world):
+    RoomMapping.objects.create(room="B-1", endpoint=world.endpoint_b)
+    sign_in(client, world.superuser)
+    url = reverse("tracershop:map_room")
+
+    answer = client.post(url, {"room": "B-1", "endpoint": world.endpoint_a.pk})
+
+    assert answer.status_code == 422
+    assert "mapped for a customer that you do not represent" in shown(answer)
+    assert "Søndersø" not in shown(answer)
+    assert RoomMapping.objects.get().endpoint == world.endpoint_b
+
+
 @pytest.mark.requirement("TS-023")
 def test_the_form_shows_what_the_mapping_would_order(client, world):
     RoomMapping.objects.create(room="PET-1", endpoint=world.endpoint_a)

@@ -180,11 +180,10 @@ def _not_deleted(segments: list[Segment]) -> Iterator[Segment]:
     """The resources that the appointment has now, without those that the message takes off it."""
     group_deleted = False
     for segment in segments:
+        deleted = segment.name in ("RGS", "AIS", "AIL") and segment.code(2).upper() == _DELETE
         if segment.name == "RGS":
-            group_deleted = segment.code(2).upper() == _DELETE
-        elif segment.name in ("AIS", "AIL") and not (
-            group_deleted or segment.code(2).upper() == _DELETE
-        ):
+            group_deleted = deleted
+        elif not (deleted or group_deleted):
             yield segment
 
 

@@ -29,6 +29,8 @@ class PlannedBooking:
     ticked: bool
     activity_mbq: float | None = None
     injections: int | None = None
+    automatic: bool = False
+    """It is ordered by itself before the deadline, if nobody does so earlier (TS-026)."""
 
 
 @dataclass
@@ -154,6 +156,7 @@ def _orders(whole: DayPlan, plan: DayPlan, chosen: set[int]) -> list[PlannedOrde
                     part.injected_at,
                     part.booking_key in chosen,
                     activity_mbq=part.activity_mbq,
+                    automatic=_is_automatic(whole, part.booking_key),
                 )
             )
         orders.append(order)
@@ -164,10 +167,20 @@ def _orders(whole: DayPlan, plan: DayPlan, chosen: set[int]) -> list[PlannedOrde
         order.injections = single.injections if ticked else None
         booking = whole.bookings[single.booking_key]
         order.bookings.append(
-            PlannedBooking(booking, single.injected_at, ticked, injections=single.injections)
+            PlannedBooking(
+                booking,
+                single.injected_at,
+                ticked,
+                injections=single.injections,
+                automatic=_is_automatic(whole, single.booking_key),
+            )
         )
         orders.append(order)
     return sorted(orders, key=lambda each: (each.endpoint.name, each.tracer.name, each.deliver_at))
+
+
+def _is_automatic(plan: DayPlan, booking_key: int) -> bool:
+    return plan.mappings[booking_key].automatic and plan.bookings[booking_key].automatic_at is None
 
 
 def _planned(

@@ -31,7 +31,7 @@ from tracershop.models import Booking, BookingChange, Order, RoomMapping
 from tracershop.selectors.booking_plan import DayPlan, plan_day
 from tracershop.selectors.schedule import site_zone
 from tracershop.selectors.topics import BOOKINGS
-from tracershop.services.booking_changes import Former, note_booking_changes
+from tracershop.services.booking_change_notes import Former, note_booking_changes
 from tracershop.services.ordering import place_activity_order, place_injection_order
 from tracershop.words import told
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.decision import require, visible
+from portal.access.decision import can, visible
 from portal.audit.services import differences, record
 from portal.live.services import publish
 from portal.records.errors import Refused
@@ -43,7 +43,11 @@ def map_room(
         .first()
     )
     if known is not None:
-        require(actor, MAP, known)
+        if not can(actor, MAP, known):
+            raise Refused(
+                _("The room is mapped for a customer that you do not represent."),
+                code="other_customer",
+            )
         check_version(known, expected_version, {"endpoint": endpoint})
     mapping = known or RoomMapping(room=room)
     old = str(mapping.endpoint) if known else ""
