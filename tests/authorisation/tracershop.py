@@ -102,6 +102,12 @@ EXPECTED = Expectations(
         "tracershop/batches": Topic(
             lambda o, p: "tracershop/batches", PRODUCTION, on_objects=False
         ),
+        r"tracershop/setup/(?P<model>[a-z]+)": Topic(
+            lambda o, p: "tracershop/setup/deliveryslot", ADMIN, on_objects=False
+        ),
+        "tracershop/certifications": Topic(
+            lambda o, p: "tracershop/certifications", ADMIN, on_objects=False
+        ),
         "tracershop/bookings": Topic(
             lambda o, p: "tracershop/bookings", INTERNAL | PRODUCTION, on_objects=False
         ),

@@ -398,16 +398,19 @@ def test_days_are_closed_together_or_not_at_all(world):
 def test_open_shops_bookings_and_boards_are_told(world, monkeypatch):
     make_order(world)
     told = []
-    monkeypatch.setattr(
-        "tracershop.selectors.topics.publish", lambda topic, what, key=None: told.append(topic)
-    )
+    for place in ("tracershop.selectors.topics", "portal.operations.setup.services"):
+        monkeypatch.setattr(f"{place}.publish", lambda topic, what, key=None: told.append(topic))
     save(world, setup.SLOTS, **slot_values(world))
-    assert told == [customer_topic(world.customer_a.pk), BOOKINGS, day_topic(MONDAY)]
+    assert told == [
+        "tracershop/setup/deliveryslot", customer_topic(world.customer_a.pk), BOOKINGS,
+        day_topic(MONDAY),
+    ]  # fmt: skip
     told.clear()
     setup.close_days(
         actor=world.production_admin, days=[(date(2027, 1, 1), "Nytårsdag")], reason="holidays"
     )
-    assert {customer_topic(world.customer_a.pk), customer_topic(world.customer_b.pk)} < set(told)
+    customers = {customer_topic(world.customer_a.pk), customer_topic(world.customer_b.pk)}
+    assert {"tracershop/setup/closedday", *customers} < set(told)
 
 
 def test_every_kind_has_an_isotope_deadline_too(world):

@@ -152,6 +152,18 @@ def test_a_slot_is_added_from_the_customers_page_and_leads_back_there(admin, wor
     assert "09:30 even weeks" in shown(admin.get(here))
 
 
+def test_one_more_like_it_begins_with_what_was_typed(admin, world):
+    sent = {"endpoint": world.endpoint_a.pk, "run": world.slot_a.run.pk, "weekday": "",
+            "deliver_time": "09:30", "parity": "even", "reason": "r", "again": "1"}  # fmt: skip
+    answer = admin.post(f"{url('slots_new')}?back=/tracershop/setup/", sent)
+    text = shown(admin.get(answer["Location"]))
+    assert f'value="{world.endpoint_a.pk}" selected' in text
+    assert 'value="even" selected' in text
+    assert 'value="09:30"' in text
+    assert "back=%2Ftracershop%2Fsetup%2F" in answer["Location"]
+    assert DeliverySlot.objects.filter(parity="even").count() == 1
+
+
 @pytest.mark.requirement("TS-002")
 def test_a_doubt_is_shown_and_its_tick_saves(admin, world):
     sent = {"endpoint": world.endpoint_a.pk, "run": world.slot_a.run.pk, "weekday": "0",

@@ -188,6 +188,12 @@ class Tracershop(PortalModule):
         LiveTopic(r"tracershop/vials", "tracershop.selectors.topics.may_see_board"),
         LiveTopic(r"tracershop/batches", "tracershop.selectors.topics.may_see_board"),
         LiveTopic(r"tracershop/bookings", "tracershop.selectors.topics.may_see_bookings"),
+        LiveTopic(
+            r"tracershop/setup/(?P<model>[a-z]+)", "tracershop.selectors.topics.may_see_setup"
+        ),
+        LiveTopic(
+            r"tracershop/certifications", "tracershop.selectors.topics.may_see_certifications"
+        ),
     )
     periodic_tasks = (
         PeriodicTask("dispenser: read folder", "tracershop.tasks.read_dispenser_folder", 1),

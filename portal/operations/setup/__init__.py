@@ -7,5 +7,6 @@ shown; list, adding, changing, ending, history and the audit trail follow::
     SLOT_PAGE = SetupPage("slots", SLOTS, form=SlotForm, columns=(Column(…),), …)       # views
     urlpatterns = setup_urls(SLOT_PAGE)                                                 # urls
 
-The model states in its ``access`` policy how far the privilege reaches.
+The model states in its ``access`` policy how far the privilege reaches; the module declares the
+live topic ``<app>/setup/<model>`` of each list.
 """

@@ -61,6 +61,11 @@ class SetupPage:
     more_acts: tuple[tuple[Any, str, str], ...] = ()
     """Further acts beside the main one: words, url name, icon."""
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The record's fields that the form asks."""
+        return tuple(self.form._meta.fields or ())  # noqa: SLF001
+
     def url(self, act: str = "", *args: Any) -> str:
         """The address of the list, or of ``new``, ``edit``, ``end``."""
         app = self.rules.model._meta.app_label  # noqa: SLF001

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import require, visible
 from portal.audit.services import differences, record
+from portal.live.services import publish
 from portal.records.errors import Refused
 from portal.records.models import BareRecord
 from portal.records.services import check_version, locked, soft_delete, writes
@@ -50,7 +51,7 @@ class SetupRules:
     """Fields that are chosen once and never changed: what stands on the record relies on them."""
     uses: tuple[Use, ...] = ()
     changed: Callable[[Any], None] = lambda row: None
-    """Tells open pages; called within the transaction, so publish on commit."""
+    """Tells the module's other pages what changed; called within the transaction."""
     may_end: bool = True
 
     def rows(self, user: Any) -> QuerySet:
@@ -61,6 +62,16 @@ class SetupRules:
         """What stands on the record, one line each: a query for each kind."""
         counted = [(use.what, use.rows(row).count()) for use in self.uses]
         return [f"{what}: {count}" for what, count in counted if count]
+
+    @property
+    def topic(self) -> str:
+        """The live topic of the records' list; the module declares ``<app>/setup/<model>``."""
+        return f"{self.model._meta.app_label}/setup/{self.model._meta.model_name}"  # noqa: SLF001
+
+    def announce(self, verb: str, row: Any) -> None:
+        """After commit, tell the open lists and the module's other pages."""
+        publish(self.topic, verb, row.pk)
+        self.changed(row)
 
     def act(self, verb: str) -> str:
         """The audit trail's name of an act."""
@@ -119,8 +130,9 @@ def save_record(
         raise Refused(rules.taken or _("There is such a record already."), code="taken") from None
     if doubts:
         changes["confirmed"] = [None, [each.text for each in doubts]]
-    record(rules.act("added" if old is None else "changed"), row, data=changes)
-    rules.changed(row)
+    verb = "added" if old is None else "changed"
+    record(rules.act(verb), row, data=changes)
+    rules.announce(verb, row)
     return row
 
 
@@ -144,7 +156,7 @@ def end_record(*, actor: Any, rules: SetupRules, pk: int, reason: str) -> Any:
         )
     soft_delete(row)
     record(rules.act("ended"), row)
-    rules.changed(row)
+    rules.announce("ended", row)
     return row
 
 

@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -70,7 +70,7 @@ def edit(request: HttpRequest, page: SetupPage, pk: int | None = None) -> HttpRe
     """Add a record, or change one."""
     require(request.user, page.rules.privilege)
     row = get_object_or_404(page.rows(request.user), pk=pk) if pk is not None else None
-    offered = {name: request.GET[name] for name in page.form.base_fields if name in request.GET}
+    offered = {name: request.GET[name] for name in page.fields if name in request.GET}
     form = page.form(
         request.POST or None,
         instance=row,
@@ -104,7 +104,7 @@ def edit(request: HttpRequest, page: SetupPage, pk: int | None = None) -> HttpRe
         else:
             text = _("Saved: %(record)s") if row else _("Added: %(record)s")
             messages.success(request, text % {"record": saved})
-            return redirect(back)
+            return redirect(_one_more(request, page) if "again" in request.POST else back)
     current = get_object_or_404(page.rows(request.user), pk=pk) if row else None
     context = {
         "setup": page,
@@ -149,6 +149,14 @@ def last_saved(rows: list[Any]) -> dict[Any, Any]:
         .distinct("id")
     )
     return {each.id: each for each in latest}
+
+
+def _one_more(request: HttpRequest, page: SetupPage) -> str:
+    """The form again with what was typed: the next one is often almost the same."""
+    typed = {name: request.POST[name] for name in page.fields if request.POST.get(name)}
+    if "back" in request.GET:
+        typed["back"] = request.GET["back"]
+    return f"{page.url('new')}?{urlencode(typed)}"
 
 
 def _words(page: SetupPage) -> dict[str, Any]:

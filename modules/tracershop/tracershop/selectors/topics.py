@@ -10,11 +10,12 @@ from django.utils import timezone
 from portal.access.decision import can
 from portal.live.services import publish
 from tracershop.models import Customer, Order, Vial
-from tracershop.models.reach import ORDER_BOOKINGS, SEE_ALL, SEE_OWN
+from tracershop.models.reach import CERTIFY, ORDER_BOOKINGS, SEE_ALL, SEE_OWN, SETUP
 
 VIALS = "tracershop/vials"
 BATCHES = "tracershop/batches"
 BOOKINGS = "tracershop/bookings"
+CERTIFICATIONS = "tracershop/certifications"
 
 
 def day_topic(day: date) -> str:
@@ -36,6 +37,14 @@ def may_see_bookings(user: Any) -> bool:
 def may_see_customer(user: Any, pk: str) -> bool:
     customer = Customer.objects.select_related("unit").filter(pk=pk).first()
     return customer is not None and (can(user, SEE_OWN, customer) or can(user, SEE_ALL, customer))
+
+
+def may_see_setup(user: Any, model: str) -> bool:
+    return can(user, SETUP)
+
+
+def may_see_certifications(user: Any) -> bool:
+    return can(user, CERTIFY)
 
 
 def announce_order(order: Order, what: str) -> None:

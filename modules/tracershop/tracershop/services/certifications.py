@@ -12,12 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import can, require
 from portal.audit.services import record
+from portal.live.services import publish
 from portal.notifications.services import notify
 from portal.records.errors import Refused
 from portal.records.services import locked, soft_delete, writes
 from tracershop.models import Certification, Tracer
 from tracershop.models.reach import CERTIFY, RELEASE
 from tracershop.rules.release import CertificationFacts
+from tracershop.selectors.topics import CERTIFICATIONS
 
 ANNOUNCED_DAYS = (30, 7, 0)
 LONGEST = timedelta(days=3 * 366)
@@ -51,6 +53,7 @@ def certify(
         certification,
         data={"valid_from": valid_from, "expires_on": expires_on},
     )
+    publish(CERTIFICATIONS, "granted", certification.pk)
     return certification
 
 
@@ -64,6 +67,7 @@ def revoke_certification(*, actor: Any, certification_id: int, reason: str) -> N
         raise Refused(_("Revoking a certification needs a reason."), code="reason_needed")
     soft_delete(certification)
     record("tracershop.release_right_revoked", certification)
+    publish(CERTIFICATIONS, "revoked", certification_id)
 
 
 @writes

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.access.decision import require
 from portal.audit.services import record
+from portal.live.services import publish
 from portal.operations.setup.services import Doubt, SetupRules, Use
 from portal.records.errors import Refused
 from portal.records.services import create_many, writes
@@ -44,7 +45,7 @@ from tracershop.models.reach import SETUP
 from tracershop.rules.setup import SetupDoubt, needs_source
 from tracershop.selectors import setup as selectors
 from tracershop.selectors.setup import orders_in, orders_to_come
-from tracershop.selectors.topics import announce_setup
+from tracershop.selectors.topics import announce_setup, customer_topic
 from tracershop.words import told
 
 _SLOTS, _ORDERS, _STANDING = _("Delivery slots"), _("Orders to come"), _("Standing orders")
@@ -78,7 +79,12 @@ CUSTOMERS = SetupRules(
     ),
     changed=lambda row: announce_setup(row.pk),
 )
-CONTACTS = SetupRules(Contact, SETUP, fixed=("customer",))
+CONTACTS = SetupRules(
+    Contact,
+    SETUP,
+    fixed=("customer",),
+    changed=lambda row: publish(customer_topic(row.customer_id), "contacts"),
+)
 ENDPOINTS = SetupRules(
     Endpoint,
     SETUP,
@@ -257,7 +263,7 @@ KINDS = (
 
 def is_back(row: Any) -> None:
     """After a set-up record was restored: open pages are told."""
-    next(kind for kind in KINDS if kind.model is type(row)).changed(row)
+    next(kind for kind in KINDS if kind.model is type(row)).announce("added", row)
 
 
 @writes
@@ -282,5 +288,5 @@ def close_days(*, actor: Any, days: Collection[tuple[date, str]], reason: str) -
         ) from None
     for row in closed:
         record(CLOSED_DAYS.act("added"), row, data={"day": [None, row.day]})
-    announce_setup()
+    CLOSED_DAYS.announce("added", closed[0])
     return closed

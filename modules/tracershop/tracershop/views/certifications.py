@@ -22,6 +22,7 @@ from tracershop.forms.certifications import CertificationForm, RenewForm
 from tracershop.models import Certification
 from tracershop.models.reach import CERTIFY
 from tracershop.selectors.certifications import certification_matrix
+from tracershop.selectors.topics import CERTIFICATIONS
 from tracershop.services.certifications import certify, revoke_certification
 
 
@@ -101,7 +102,7 @@ def _of_another(request: HttpRequest, pk: int) -> Certification:
 
 def _page(request: HttpRequest, form: CertificationForm, status: int = 200) -> HttpResponse:
     tracers, people = certification_matrix(timezone.localdate())
-    context = {"form": form, "tracers": tracers, "people": people}
+    context = {"form": form, "tracers": tracers, "people": people, "topic": CERTIFICATIONS}
     return render(request, "tracershop/certifications/certifications.html", context, status=status)
 
 

@@ -26,6 +26,7 @@ from tracershop.models.reach import SETUP
 from tracershop.rules.holidays import YEARS
 from tracershop.selectors import setup as selectors
 from tracershop.selectors.external_people import external_people
+from tracershop.selectors.topics import customer_topic
 from tracershop.services.external_people import add_customer, admit_external
 from tracershop.services.setup import close_days
 from tracershop.views.setup_pages import PAGES
@@ -58,6 +59,7 @@ def customer(request: HttpRequest, pk: int) -> HttpResponse:
         "found": found,
         "customer": found.customer,
         "saved": last_saved([found.customer]).get(pk),
+        "topic": customer_topic(pk),
         "here": f"?back={request.path}",
         "and_back": f"&back={request.path}",
     }
