@@ -49,7 +49,7 @@ def test_the_certificate_of_a_moved_order_says_what_it_was_ordered_for(world):
     due_mbq = 300.0 * 2 ** (3.25 * 3600 / 6586.2)
     order = certificate_data(release)["order"]
     assert order["ordered_for"] == "23 Nov 2026 11:30"
-    assert order["due_activity_mbq"].replace("\xa0", " ") == f"{due_mbq:,.0f}".replace(",", " ")
+    assert "".join(order["due_activity_mbq"].split()) == f"{due_mbq:.0f}"
     text = text_of(release)
     assert "Moved to an earlier delivery" in text
     assert "23 Nov 2026 11:30" in text
