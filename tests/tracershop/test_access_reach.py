@@ -9,17 +9,23 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Permission
 from tracershop.models import (
+    Batch,
     CatalogueEntry,
     Certification,
+    Contact,
     Customer,
     CustomerUserObjectPermission,
     DeliverySlot,
     Endpoint,
     Order,
     ProcedureMapping,
+    QualityResult,
+    Recall,
+    RecallNotice,
     Release,
     Representation,
     RoomMapping,
+    Verdict,
     Vial,
 )
 from tracershop.models.reach import SEE_ALL, SEE_OWN
@@ -37,8 +43,12 @@ from tests.support.factories import give, make_unit, make_user
 from tests.tracershop.factories import MONDAY, World, local, make_booking, make_order, shop_world
 from tests.tracershop.releasing import make_vial
 
+PRODUCTIONS = {Batch, QualityResult, Recall, Verdict}
+"""What belongs to production alone, and to no customer: tests/tracershop/test_access_batches.py."""
 WITH_POLICY = [
-    model for model in apps.get_app_config("tracershop").get_models() if hasattr(model, "access")
+    model
+    for model in apps.get_app_config("tracershop").get_models()
+    if hasattr(model, "access") and model not in PRODUCTIONS
 ]
 PRIVILEGES = [
     privilege.code
@@ -65,6 +75,11 @@ def world(db) -> World:
         ProcedureMapping.objects.create(
             procedure_code="X", endpoint=endpoint, tracer=world.fdg, units=300
         )
+    recalled = Batch.objects.create(lot="FDG-261123-1", tracer=world.fdg, status="recalled")
+    recall = Recall.objects.create(batch=recalled, started_by=world.producer)
+    for order in (of_a, of_b):
+        RecallNotice.objects.create(recall=recall, customer=order.customer, order=order)
+        Contact.objects.create(customer=order.customer, name="Guard", phone="1")
     for room in ("A1", "B1", "nowhere"):
         make_booking(f"acc-{room}", local(MONDAY, 9), room=room)
     return world
@@ -124,11 +139,13 @@ def test_the_policies_are_those_of_all_that_belongs_to_a_customer():
     assert {model.__name__ for model in WITH_POLICY} == {
         "Booking",
         "CatalogueEntry",
+        "Contact",
         "Customer",
         "DeliverySlot",
         "Endpoint",
         "Order",
         "ProcedureMapping",
+        "RecallNotice",
         "Release",
         "Representation",
         "RoomMapping",
@@ -161,6 +178,7 @@ def test_query_and_decision_agree_for_everybody_and_every_privilege(world, model
 def test_the_shop_sees_all_of_its_own_customer_and_nothing_of_another(world, model):
     lookup = {Customer: "pk", Endpoint: "customer", Order: "customer", Representation: "customer"}
     lookup |= {Release: "order__customer", Vial: "order__customer"}
+    lookup |= {Contact: "customer", RecallNotice: "customer"}
     customer = lookup.get(model, "endpoint__customer")
     for user, own in (
         (world.secretary, world.customer_a),
