@@ -22,7 +22,15 @@ from portal.audit.models import Verification
 PART = 250_000
 """Links in one statement: what the database sorts and joins of so many fits its memory."""
 MOST_FAULTS = 1_000
-_WORK_MEM = "64MB"
+_PLANNING = {
+    "work_mem": "64MB",
+    # A part is small for PostgreSQL's taste, but every row of it costs a hash: both processors.
+    "min_parallel_table_scan_size": "0",
+    "min_parallel_index_scan_size": "0",
+    "parallel_setup_cost": "0",
+    "parallel_tuple_cost": "0.001",
+}
+"""Settings for the statement that verifies a part; measured: 250,000 rows/s instead of 195,000."""
 _RESUMED_WITHIN = timedelta(days=2)
 
 
@@ -144,7 +152,8 @@ def part_faults(chain: str, after: int, until: int) -> list[Fault]:
     _number, table = CHAINS[chain]
     values = {"chain": chain, "after": after, "until": until, "most": MOST_FAULTS}
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('work_mem', %s, true)", [_WORK_MEM])
+        for setting, value in _PLANNING.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", [setting, value])
         cursor.execute(
             "SELECT min(entry_id), max(entry_id) FROM audit_chainlink"
             " WHERE chain = %(chain)s AND seq > %(after)s AND seq <= %(until)s",

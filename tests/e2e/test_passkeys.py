@@ -10,13 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, expect
+from playwright.sync_api import CDPSession, expect
 
 from tests.e2e import outside
 from tests.e2e.conftest import VisitorMaker
 from tests.e2e.pages import BoardPage, LoginPage, OrderPage, PortalPage, ReleasePage, SigningPage
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
+from tests.support.browsers import Browsers
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -56,13 +57,14 @@ class Device:
 
 
 @pytest.fixture
-def arrive_by_name(stack: Stack, chromium: Browser) -> Generator[Callable[[str], Visitor]]:
+def arrive_by_name(stack: Stack, chromium: Browsers) -> Generator[Callable[[str], Visitor]]:
     """Somebody logged in at http://localhost: passkeys want a name, and 127.0.0.1 is none."""
     visitors: list[Visitor] = []
+    browser = chromium.drawing()
 
     def make(name: str) -> Visitor:
         by_name = stack.site.url.replace("127.0.0.1", "localhost")
-        visitor = Visitor.arriving(chromium, by_name)
+        visitor = Visitor.arriving(browser, by_name)
         visitors.append(visitor)
         LoginPage.of(visitor).log_in_as(name)
         return visitor

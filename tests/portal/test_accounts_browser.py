@@ -15,6 +15,7 @@ from portal.accounts.services import requests as services
 from tests.e2e.visitor import Visitor
 from tests.portal.test_accounts_requests import IN_A_YEAR
 from tests.support.accounts import sign_in
+from tests.support.browsers import Browsers
 from tests.support.factories import give, make_unit, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -70,7 +71,8 @@ def test_the_way_to_an_account_is_seen_and_gone_in_the_browser(
     cookies = {person.pk: cookies_of(person, portal_url) for person in pages}
     faults: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**browser_type_launch_args)
+        browsers = Browsers(playwright.chromium, browser_type_launch_args)
+        browser = browsers.drawing()
         for person, paths in pages.items():
             visitor = Visitor.arriving(browser, portal_url)
             visitor.context.add_cookies(cookies[person.pk])
@@ -93,6 +95,6 @@ def test_the_way_to_an_account_is_seen_and_gone_in_the_browser(
         expect(stranger.page.get_by_text("does not answer")).to_be_visible()
         faults += stranger.look("accounts-service-down")
         stranger.check()
-        browser.close()
+        browsers.close()
     assert faults == []
     assert AccountRequest.objects.get(pk=applied.pk).state == "created"

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from portal.config import urls as portal_urls
 from portal.records.errors import Refused
+from tests.support.browsers import Browsers
 from tests.support.factories import make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -61,12 +62,13 @@ def test_a_refused_act_says_so_once_in_the_dialog_or_page_that_it_came_from(
     )
     session = client.cookies["sessionid"].value
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**browser_type_launch_args)
+        browsers = Browsers(playwright.chromium, browser_type_launch_args)
+        browser = browsers.drawing()
         tab = browser.new_page()
         tab.context.add_cookies([{"name": "sessionid", "value": session, "url": portal_url}])
         tab.goto(f"{portal_url}/test/page/")
         _act(tab)
-        browser.close()
+        browsers.close()
 
 
 def _act(tab: Page) -> None:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, BrowserType
+from playwright.sync_api import Error as PlaywrightError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _HOW = (
@@ -57,10 +60,56 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+class Browsers:
+    """The browser that tests share; a new one where it no longer draws.
+
+    A Chromium whose compositor hangs still answers, and lets every click and screenshot time out.
+    """
+
+    def __init__(self, kind: BrowserType, arguments: dict[str, Any]) -> None:
+        self._kind, self._arguments = kind, arguments
+        self._browser: Browser | None = None
+
+    def drawing(self) -> Browser:
+        """One that draws."""
+        if self._browser is None or not self.draws():
+            self.close()
+            self._browser = self._kind.launch(**self._arguments)
+        return self._browser
+
+    def draws(self) -> bool:
+        if self._browser is None or not self._browser.is_connected():
+            return False
+        try:
+            page = self._browser.new_page(viewport={"width": 100, "height": 100})
+            page.screenshot(timeout=10_000)
+            page.close()
+        except PlaywrightError:
+            return False
+        return True
+
+    def close(self) -> None:
+        if self._browser is not None and self._browser.is_connected():
+            self._browser.close()
+        self._browser = None
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """The machine's own Chromium instead of one that Playwright would have to download."""
-    arguments = ["--disable-dev-shm-usage"]
+    """The machine's own Chromium instead of one that Playwright would have to download.
+
+    It draws by itself: without a graphics card, the process that stands in for one is one more
+    that can hang.
+    """
+    arguments = ["--disable-gpu", "--disable-quic"]
+    if not _has_shared_memory():
+        arguments.append("--disable-dev-shm-usage")
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium refuses its sandbox to root
     return {**browser_type_launch_args, "executable_path": find_browser(), "args": arguments}
+
+
+def _has_shared_memory() -> bool:
+    """Enough for a browser's pages; containers have 64 MB by default."""
+    folder = Path("/dev/shm")
+    return folder.is_dir() and shutil.disk_usage(folder).free > 1 << 30

@@ -137,11 +137,20 @@ def hl7_listener(*, env: Mapping[str, str] | None = None) -> Generator[RunningSe
 @contextmanager
 def site_process(*, env: Mapping[str, str] | None = None) -> Generator[RunningService, None, None]:
     """The whole ASGI application in a process that a test can kill; `url` is its address."""
+    with asgi_process("portal.config.asgi:application", env=env) as site:
+        yield site
+
+
+@contextmanager
+def asgi_process(
+    application: str, *, env: Mapping[str, str] | None = None
+) -> Generator[RunningService, None, None]:
+    """Any ASGI application (`module:name`) in the server that the portal runs in."""
     port = free_port()
     service = Service(
         name="web",
         argv=(
-            *(*_PYTHON, "-m", "uvicorn", "portal.config.asgi:application"),
+            *(*_PYTHON, "-m", "uvicorn", application),
             *("--host", HOST, "--port", str(port), "--timeout-graceful-shutdown", "2"),
         ),
         url=f"http://{HOST}:{port}",

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth.models import Permission
 from tracershop.models import (
     Batch,
+    BookingChange,
     CatalogueEntry,
     Certification,
     Contact,
@@ -18,6 +19,7 @@ from tracershop.models import (
     DeliverySlot,
     Endpoint,
     Order,
+    Package,
     ProcedureMapping,
     QualityResult,
     Recall,
@@ -25,6 +27,9 @@ from tracershop.models import (
     Release,
     Representation,
     RoomMapping,
+    Shipment,
+    ShippedOrder,
+    StandingOrder,
     Verdict,
     Vial,
 )
@@ -75,14 +80,54 @@ def world(db) -> World:
         ProcedureMapping.objects.create(
             procedure_code="X", endpoint=endpoint, tracer=world.fdg, units=300
         )
-    recalled = Batch.objects.create(lot="FDG-261123-1", tracer=world.fdg, status="recalled")
-    recall = Recall.objects.create(batch=recalled, started_by=world.producer)
-    for order in (of_a, of_b):
-        RecallNotice.objects.create(recall=recall, customer=order.customer, order=order)
-        Contact.objects.create(customer=order.customer, name="Guard", phone="1")
     for room in ("A1", "B1", "nowhere"):
         make_booking(f"acc-{room}", local(MONDAY, 9), room=room)
+    batch = Batch.objects.create(lot="FDG-261123-9", tracer=world.fdg)
+    recall = Recall.objects.create(
+        batch=batch, reason="QC", instructions="set aside", started_by=world.producer
+    )
+    for order in (of_a, of_b):
+        _around(world, order, recall)
     return world
+
+
+def _around(world: World, order: Order, recall: Recall) -> None:
+    """What else belongs to an order's customer."""
+    Contact.objects.create(customer=order.customer, name="On Call", phone="12345678")
+    StandingOrder.objects.create(
+        customer=order.customer,
+        endpoint=order.endpoint,
+        tracer=order.tracer,
+        slot=order.slot,
+        weekday=order.slot.weekday,
+        activity_mbq=100,
+        starts_on=MONDAY,
+        ordered_by=order.ordered_by,
+    )
+    room = "A1" if order.customer == world.customer_a else "B1"
+    booking = make_booking(f"moved-{room}", local(MONDAY, 10), room=room)
+    BookingChange.objects.create(
+        booking=booking,
+        order=order,
+        what=BookingChange.What.MOVED,
+        old_starts_at=local(MONDAY, 9),
+        new_starts_at=booking.starts_at,
+    )
+    RecallNotice.objects.create(recall=recall, customer=order.customer, order=order)
+    shipment = Shipment.objects.create(
+        customer=order.customer,
+        endpoint=order.endpoint,
+        ships_at=order.deliver_at,
+        made_by=world.producer,
+    )
+    ShippedOrder.objects.create(shipment=shipment, order=order)
+    Package.objects.create(
+        shipment=shipment,
+        number=1,
+        kind=Package.Kind.TYPE_A,
+        surface_msv_h=0.1,
+        at_1m_msv_h=0.01,
+    )
 
 
 def _root() -> Unit:
@@ -138,17 +183,22 @@ def everybody(world: World) -> dict[str, User]:
 def test_the_policies_are_those_of_all_that_belongs_to_a_customer():
     assert {model.__name__ for model in WITH_POLICY} == {
         "Booking",
+        "BookingChange",
         "CatalogueEntry",
         "Contact",
         "Customer",
         "DeliverySlot",
         "Endpoint",
         "Order",
+        "Package",
         "ProcedureMapping",
         "RecallNotice",
         "Release",
         "Representation",
         "RoomMapping",
+        "Shipment",
+        "ShippedOrder",
+        "StandingOrder",
         "Vial",
     }
 
@@ -177,8 +227,10 @@ def test_query_and_decision_agree_for_everybody_and_every_privilege(world, model
 @pytest.mark.parametrize("model", WITH_POLICY, ids=lambda model: model.__name__)
 def test_the_shop_sees_all_of_its_own_customer_and_nothing_of_another(world, model):
     lookup = {Customer: "pk", Endpoint: "customer", Order: "customer", Representation: "customer"}
-    lookup |= {Release: "order__customer", Vial: "order__customer"}
-    lookup |= {Contact: "customer", RecallNotice: "customer"}
+    lookup |= {Contact: "customer", RecallNotice: "customer", StandingOrder: "customer"}
+    lookup |= dict.fromkeys((BookingChange, Release, Vial), "order__customer")
+    lookup |= dict.fromkeys((Package, ShippedOrder), "shipment__customer")
+    lookup |= {Shipment: "customer"}
     customer = lookup.get(model, "endpoint__customer")
     for user, own in (
         (world.secretary, world.customer_a),

@@ -437,6 +437,7 @@ LOGGING = {
     "root": {"handlers": list(_handlers), "level": "INFO"},
     "loggers": {
         "axes": {"level": "WARNING"},
+        "pgtrigger": {"level": "WARNING"},  # else a line a trigger at every migrate
         "hl7": {"level": "WARNING"},  # a library's message could quote a patient
         "pyhanko": {"level": "ERROR"},
         "pyhanko_certvalidator": {"level": "ERROR"},
