@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from tracershop.models import Batch, Contact, Recall, RecallNotice, Release, Vial
+from tracershop.selectors.board import candidate_vials
 from tracershop.selectors.recalls import notices_for, trace
 from tracershop.services.corrections import correct_release
 from tracershop.services.recalls import (
@@ -172,6 +173,15 @@ def test_nothing_of_a_recalled_batch_is_released_and_no_second_recall_begins(wor
         actor=world.producer, recall_id=first.pk, conclusion="all back", reason="by telephone"
     )
     assert refusal(recall, world, batch).code == "recalled"
+
+
+def test_no_vial_of_a_recalled_batch_is_proposed_or_allocated_any_more(world):
+    batch, order, vial = make_batch(world), accepted(world), make_vial(world)
+    assert candidate_vials(world.producer, [order]) == [vial]
+    recall(world, batch)
+    assert candidate_vials(world.producer, [order]) == []
+    given = {"actor": world.producer, "order_id": order.pk, "vial_ids": [vial.pk]}
+    assert refusal(allocate_vials, **given).code == "condemned"
 
 
 def test_only_those_who_may_recall_do_with_reason_and_instructions(world):

@@ -55,12 +55,9 @@ def page_of(client, batch):
 def test_the_list_is_filtered_by_days_tracer_and_status(producer, world):
     first = make_batch(world)
     second = make_batch(world, lot="FDG-261123-2", status="rejected")
+    long_ago = local(MONDAY - timedelta(days=20), 9)
     water = make_batch(
-        world,
-        lot="H2O-261101-1",
-        tracer=world.water,
-        calibrated_at=local(MONDAY - timedelta(days=20), 9),
-        expires_at=None,
+        world, lot="H2O-261103-1", tracer=world.water, calibrated_at=long_ago, expires_at=None
     )
 
     def listed(**query):

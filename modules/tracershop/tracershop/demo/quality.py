@@ -98,7 +98,7 @@ def prepare_batch(actor: Any, order: Order, *, whole: bool) -> Batch:
     return batch
 
 
-def _entry(test: QualityTest, value: float | bool) -> ResultEntry:  # noqa: FBT001 - of data
+def _entry(test: QualityTest, value: Any) -> ResultEntry:
     if isinstance(value, bool):
         return ResultEntry(test.pk, passed=value)
     return ResultEntry(test.pk, value=value)

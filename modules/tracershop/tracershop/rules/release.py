@@ -30,6 +30,10 @@ class BatchStatus(StrEnum):
     RECALLED = "recalled"
 
 
+CONDEMNED = frozenset({BatchStatus.REJECTED, BatchStatus.RECALLED})
+"""Nothing of such a batch serves an order any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class CertificationFacts:
     """A right to release one tracer, from `valid_from` to `expires_on`, both inclusive;

@@ -18,6 +18,7 @@ from tracershop.models.reach import ACCEPT, SEE_ALL
 from tracershop.rules.decay import ActivityTooLargeError, activity_at
 from tracershop.rules.moments import local_moment
 from tracershop.rules.orders import OrderStatus, lowest_status
+from tracershop.rules.release import CONDEMNED
 from tracershop.selectors.planning import RunPlan, plans_of
 from tracershop.selectors.schedule import closed_days
 
@@ -281,7 +282,8 @@ def orders_for_release(user: Any, order_ids: list[int]) -> list[Order]:
 
 
 def candidate_vials(user: Any, orders: list[Order]) -> list[Vial]:
-    """Free vials of the orders' tracers and customers, filled within a day of their delivery."""
+    """Free vials of the orders' tracers and customers, filled within a day of their delivery; none
+    of a batch that was rejected or recalled."""
     if not orders:
         return []
     first = min(order.deliver_at for order in orders) - timedelta(days=1)
@@ -294,6 +296,7 @@ def candidate_vials(user: Any, orders: list[Order]) -> list[Vial]:
             customer__in={order.customer_id for order in orders},
             filled_at__range=(first, last),
         )
+        .exclude(lot__in=Batch.objects.filter(status__in=CONDEMNED).values("lot"))
         .select_related("tracer__isotope", "customer")
         .order_by("filled_at", "pk")
     )

@@ -11,11 +11,13 @@ from portal.access.decision import require, visible
 from portal.audit.services import differences, record
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
-from tracershop.models import Customer, Order, Tracer, Vial
+from tracershop.models import Batch, Customer, Order, Tracer, Vial
 from tracershop.models.reach import ACCEPT, VIALS
 from tracershop.rules.orders import OrderStatus
+from tracershop.rules.release import CONDEMNED
 from tracershop.selectors import topics
 from tracershop.selectors.topics import announce_vial
+from tracershop.services.lots import hold_verdicts
 from tracershop.services.production import locked_orders
 
 
@@ -60,6 +62,11 @@ def _refuse_twin(vial: Vial, customer: Customer) -> None:
 @writes
 def allocate_vials(*, actor: Any, order_id: int, vial_ids: Collection[int]) -> Order:
     """Make these the vials that are to serve the order; others that did are free again."""
+    lots = set(Vial.objects.filter(pk__in=vial_ids).values_list("lot", flat=True))
+    hold_verdicts(lots)
+    condemned = set(
+        Batch.objects.filter(lot__in=lots, status__in=CONDEMNED).values_list("lot", flat=True)
+    )
     (order,) = locked_orders(actor, [order_id])
     require(actor, ACCEPT, order)
     if order.status == OrderStatus.RELEASED:
@@ -72,6 +79,11 @@ def allocate_vials(*, actor: Any, order_id: int, vial_ids: Collection[int]) -> O
             free_vial(vial)
         elif vial.pk not in before:
             _check_fits(vial, order)
+            if vial.lot in condemned:
+                raise Refused(
+                    _("The batch %(lot)s was rejected or recalled.") % {"lot": vial.lot},
+                    code="condemned",
+                )
             vial.order = order
             vial.save()
             announce_vial(vial, "allocated")
