@@ -53,6 +53,7 @@ def producer(client, world):
 
 def shown(response) -> str:
     assert response.status_code == 200
+    assert b"&lt;" not in response.content, "markup shown as text"
     return re.sub(r"\s+", " ", response.content.decode())
 
 
