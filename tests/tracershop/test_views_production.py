@@ -296,7 +296,7 @@ def test_the_plan_shows_needed_beside_recent_batches(producer, world):
     page = shown(producer.get(PLAN))
     assert "No recent batch" in page
     assert written(1250 * grown(105)) in page
-    assert "2 injections, in 1 orders." in page
+    assert "2 injections (orders: 1)." in page
     empty = MONDAY + timedelta(days=5)
     assert "Nothing is made or ordered" in shown(
         producer.get(f"/tracershop/plan/?day={empty:%Y-%m-%d}")

@@ -148,14 +148,14 @@ def planner_for(
             chosen = None
         if chosen is not None:
             rows[chosen].vials.append(vial)
-        row = VialRow(
+        vial_row = VialRow(
             vial,
             batches.get(vial.lot, ""),
             obstacle_of(vial, batches, now),
             [(order, vial_mbq_at(vial, order.deliver_at)) for order in fitting],
             chosen,
         )
-        sections[vial.tracer_id].vials.append(row)
+        sections[vial.tracer_id].vials.append(vial_row)
     plan_vials_of_all = [_plan_vial(vial) for vial in usable]
     for row in rows.values():
         if not row.covered and not row.vials:
