@@ -377,6 +377,17 @@ def test_the_release_page_ticks_what_the_planner_would_propose(producer, world):
     assert f'value="{weak.pk}"' in page
 
 
+@pytest.mark.requirement("TS-081")
+def test_a_short_order_is_offered_what_there_is_and_the_shortage_to_confirm(producer, world):
+    order = accepted(world)
+    vial, expired = make_vial(world, activity_mbq=1000.0), make_vial(world, expires_at=MORNING)
+    page = shown(producer.get(f"/tracershop/release/?order={order.pk}"))
+    ticked = re.findall(rf'name="vial-{order.pk}" value="(\d+)" checked', page)
+    assert ticked == [str(vial.pk)]
+    assert str(expired.pk) not in ticked
+    assert 'value="less_activity"' in page
+
+
 # --- vials by hand ----------------------------------------------------------------------------
 
 

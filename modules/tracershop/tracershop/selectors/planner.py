@@ -182,6 +182,21 @@ def propose(orders: Iterable[Order], usable: Collection[Vial]) -> dict[int, tupl
     return {**plan.vials_of, **rest.vials_of}
 
 
+def propose_at_release(
+    orders: Collection[Order], usable: Collection[Vial]
+) -> dict[int, tuple[int, ...]]:
+    """As :func:`propose`, and what it does not cover gets what is left and fits: who releases an
+    order is told that it is less than was ordered."""
+    proposed = propose(orders, usable)
+    used = {key for keys in proposed.values() for key in keys}
+    for order in orders:
+        if order.pk not in proposed and _lacks_mbq(order, order.total_mbq) != 0:
+            left = [vial for vial in usable if vial.pk not in used and serves(vial, order)]
+            proposed[order.pk] = tuple(vial.pk for vial in left)
+            used.update(proposed[order.pk])
+    return proposed
+
+
 def batch_statuses(vials: Iterable[Vial]) -> dict[str, str]:
     """The verdict on each vial's lot, by lot; none where no batch is kept."""
     lots = {vial.lot for vial in vials}
