@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from tracershop.interfaces.dispensed import DispensedVial
 from tracershop.models import Vial
+from tracershop.services.dispenser import DISPENSER, Taken, take_vial
 from tracershop.services.manual_vials import VialValues, add_vial, edit_vial
 
 from portal.audit.models import AuditEntry
@@ -137,6 +139,22 @@ def test_the_same_vial_is_not_there_twice(world):
     other = added(world, customer_id=world.customer_b.pk)
     assert code_of(edited, world, other) == "twin"
     assert Vial.objects.exclude(pk=other.pk).get() == vial
+
+
+@pytest.mark.requirement("TS-061")
+def test_a_later_file_that_tells_of_a_corrected_vial_adds_no_second_one(world):
+    """The old values are what the dispenser says of it, in whichever kind of file."""
+    told = {"lot": LOT, "filled_at": local(MONDAY, 6, 50), "activity_mbq": 2400.0, "volume_ml": 3.5}
+    file = DispensedVial(customer_id=1, customer_name="Nordby Hospital", **told)
+    taken = Taken()
+    vial = take_vial(actor=DISPENSER, vial=file, source=None, taken=taken, now=NOW)
+    edited(world, vial)
+    again = replace(file, customer_id=None)
+    assert take_vial(actor=DISPENSER, vial=again, source=None, taken=taken, now=NOW) is None
+    assert (taken.new, taken.known) == (1, 1)
+    assert Vial.objects.get() == vial
+    other = replace(file, activity_mbq=2401.0)
+    assert take_vial(actor=DISPENSER, vial=other, source=None, taken=taken, now=NOW) is not None
 
 
 def test_a_vial_of_a_released_order_stays_as_it_was_signed(world):

@@ -53,6 +53,7 @@ def producer(client, world):
 
 def shown(response) -> str:
     assert response.status_code == 200
+    assert b"&lt;" not in response.content, "markup shown as text"
     return re.sub(r"\s+", " ", response.content.decode())
 
 
@@ -295,7 +296,7 @@ def test_the_plan_shows_needed_beside_recent_batches(producer, world):
     page = shown(producer.get(PLAN))
     assert "No recent batch" in page
     assert written(1250 * grown(105)) in page
-    assert "2 injections, in 1 orders." in page
+    assert "2 injections (orders: 1)." in page
     empty = MONDAY + timedelta(days=5)
     assert "Nothing is made or ordered" in shown(
         producer.get(f"/tracershop/plan/?day={empty:%Y-%m-%d}")
@@ -374,6 +375,17 @@ def test_the_release_page_ticks_what_the_planner_would_propose(producer, world):
     ticked = re.findall(rf'name="vial-{order.pk}" value="(\d+)" checked', page)
     assert ticked == [str(enough.pk)]
     assert f'value="{weak.pk}"' in page
+
+
+@pytest.mark.requirement("TS-081")
+def test_a_short_order_is_offered_what_there_is_and_the_shortage_to_confirm(producer, world):
+    order = accepted(world)
+    vial, expired = make_vial(world, activity_mbq=1000.0), make_vial(world, expires_at=MORNING)
+    page = shown(producer.get(f"/tracershop/release/?order={order.pk}"))
+    ticked = re.findall(rf'name="vial-{order.pk}" value="(\d+)" checked', page)
+    assert ticked == [str(vial.pk)]
+    assert str(expired.pk) not in ticked
+    assert 'value="less_activity"' in page
 
 
 # --- vials by hand ----------------------------------------------------------------------------

@@ -32,9 +32,15 @@ class GhostForm(forms.Form):
 
     delivery = forms.ChoiceField(label=_("Delivery"))
     activity_mbq = AmountField(
-        label=_("Activity (MBq)"), required=False, help_text=_("At the delivery.")
+        label=_("Activity (MBq)"),
+        required=False,
+        help_text=_("At the delivery, of what is ordered by activity."),
     )
-    clock = ClockField(label=_("Time of injection"), required=False)
+    clock = ClockField(
+        label=_("Time of injection"),
+        required=False,
+        help_text=_("Of what is ordered by injections."),
+    )
     injections = forms.IntegerField(
         label=_("Injections"),
         required=False,

@@ -148,14 +148,14 @@ def planner_for(
             chosen = None
         if chosen is not None:
             rows[chosen].vials.append(vial)
-        row = VialRow(
+        vial_row = VialRow(
             vial,
             batches.get(vial.lot, ""),
             obstacle_of(vial, batches, now),
             [(order, vial_mbq_at(vial, order.deliver_at)) for order in fitting],
             chosen,
         )
-        sections[vial.tracer_id].vials.append(row)
+        sections[vial.tracer_id].vials.append(vial_row)
     plan_vials_of_all = [_plan_vial(vial) for vial in usable]
     for row in rows.values():
         if not row.covered and not row.vials:
@@ -180,6 +180,21 @@ def propose(orders: Iterable[Order], usable: Collection[Vial]) -> dict[int, tupl
     ]
     rest = plan_vials(left, [_plan_order(order, order.due_mbq) for order in short])
     return {**plan.vials_of, **rest.vials_of}
+
+
+def propose_at_release(
+    orders: Collection[Order], usable: Collection[Vial]
+) -> dict[int, tuple[int, ...]]:
+    """As :func:`propose`, and what it does not cover gets what is left and fits: who releases an
+    order is told that it is less than was ordered."""
+    proposed = propose(orders, usable)
+    used = {key for keys in proposed.values() for key in keys}
+    for order in orders:
+        if order.pk not in proposed and _lacks_mbq(order, order.total_mbq) != 0:
+            left = [vial for vial in usable if vial.pk not in used and serves(vial, order)]
+            proposed[order.pk] = tuple(vial.pk for vial in left)
+            used.update(proposed[order.pk])
+    return proposed
 
 
 def batch_statuses(vials: Iterable[Vial]) -> dict[str, str]:

@@ -172,7 +172,8 @@ def _same(one: datetime, other: datetime) -> bool:
 
 
 def _mbq_at(batch: Batch, half_life_s: float, at: datetime) -> float:
+    measured_at: datetime = batch.calibrated_at  # type: ignore[assignment]  # asked for in the query
     try:
-        return activity_at(batch.activity_mbq or 0.0, half_life_s, batch.calibrated_at, at)
+        return activity_at(batch.activity_mbq or 0.0, half_life_s, measured_at, at)
     except ActivityTooLargeError:
         return 0.0

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -281,10 +282,10 @@ def _customer(vial: DispensedVial) -> Customer | None:
 
 def _known(values: dict[str, Any], customer: Customer | None) -> bool:
     """The same vial, though the two kinds of file may name one customer differently, and though
-    the customer may have been made known since (TS-061)."""
-    same = Vial.objects.filter(
-        **{name: value for name, value in values.items() if name != "customer_label"}
-    )
+    the customer may have been made known since (TS-061), or a person corrected it (TS-063)."""
+    told = {name: value for name, value in values.items() if name != "customer_label"}
+    once_so = Vial.history.filter(**told).values("id")
+    same = Vial.objects.filter(Q(**told) | Q(pk__in=once_so))
     return any(
         (customer is not None and vial.customer_id == customer.pk)
         or _same_label(vial.customer_label, values["customer_label"])

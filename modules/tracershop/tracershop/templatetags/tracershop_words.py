@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 from django.template.loader import render_to_string
 from django.utils.formats import number_format
+from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -67,7 +68,8 @@ def chip_icon(name: str) -> str:
 
 @functools.lru_cache(maxsize=500)
 def _drawn(template_name: str, _language: str, code: str, label: str) -> str:
-    return render_to_string(template_name, {"code": code, "label": label}).strip()
+    # rendered with escaping; strip() alone would forget that
+    return mark_safe(render_to_string(template_name, {"code": code, "label": label}).strip())
 
 
 @register.filter

@@ -19,7 +19,7 @@ from tracershop.models import Order, Vial
 from tracershop.models.reach import RELEASE
 from tracershop.rules.orders import OrderStatus
 from tracershop.selectors.board import candidate_vials, orders_for_release, vial_mbq_at
-from tracershop.selectors.planner import batch_statuses, propose, usable_vials
+from tracershop.selectors.planner import batch_statuses, propose_at_release, usable_vials
 from tracershop.services.release import Judge, Outcome, ReleaseRequest, release_orders
 from tracershop.services.vials import allocate_vials
 from tracershop.views.parameters import ids_of
@@ -83,7 +83,7 @@ def _proposed(user: Any, orders: list[Order]) -> list[ReleaseRequest]:
     """The vials that an order has, else those proposed for it."""
     vials = candidate_vials(user, orders)
     usable = usable_vials(vials, batch_statuses(vials), timezone.now())
-    proposal = propose([order for order in orders if not order.active_vials], usable)
+    proposal = propose_at_release([order for order in orders if not order.active_vials], usable)
     return [
         ReleaseRequest(
             order.pk,

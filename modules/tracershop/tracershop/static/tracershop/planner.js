@@ -4,7 +4,14 @@
 
 const form = document.querySelector("[data-planner]");
 const language = document.documentElement.lang || "en";
-const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0, useGrouping: "always" });
+
+/** Whole MBq as the server writes them: thousands apart by a narrow space. */
+const written = (mbq) =>
+  whole
+    .formatToParts(Math.round(mbq) + 0) // never "-0"
+    .map((part) => (part.type === "group" ? "\u202f" : part.value))
+    .join("");
 
 function chosenOf(vial) {
   const option = vial.querySelector("select").selectedOptions[0];
@@ -25,8 +32,8 @@ function addUp() {
   for (const row of form.querySelectorAll("tr[data-order]")) {
     const { mbq, names } = given.get(row.dataset.order) ?? { mbq: 0, names: [] };
     const needed = row.dataset.neededMbq === "" ? null : Number(row.dataset.neededMbq);
-    row.querySelector("[data-given]").textContent = whole.format(mbq);
-    row.querySelector("[data-over]").textContent = needed === null ? "–" : whole.format(mbq - needed);
+    row.querySelector("[data-given]").textContent = written(mbq);
+    row.querySelector("[data-over]").textContent = needed === null ? "–" : written(mbq - needed);
     row.querySelector("[data-vials]").textContent = names.join(", ");
     row.querySelector("[data-why]")?.toggleAttribute("hidden", names.length > 0);
     const enough = needed === null ? names.length > 0 : mbq >= needed * (1 - 1e-9);
@@ -36,7 +43,8 @@ function addUp() {
 
 /** Whether the dragged vial may go to the order: the order stands in its list. */
 function optionFor(vial, row) {
-  return [...(vial?.querySelectorAll("option") ?? [])].find((option) => option.value === row.dataset.order);
+  const options = [...(vial?.querySelectorAll("option") ?? [])];
+  return options.find((option) => option.value === row.dataset.order);
 }
 
 function letDrag() {
