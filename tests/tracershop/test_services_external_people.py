@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from tracershop.models import Representation
 from tracershop.models.reach import PLACE
-from tracershop.selectors.external_people import external_people
+from tracershop.selectors.external_people import external_people, people_to_add
 from tracershop.services.external_people import add_customer, admit_external
 
 from portal.access.decision import can, forget_held
@@ -123,15 +123,28 @@ def test_the_list_has_each_persons_customers_in_a_fixed_number_of_queries(
     world, django_assert_num_queries
 ):
     admit(world)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         rows = list(external_people(world.production_admin))
-        assert [[str(each.customer) for each in row.customers] for row in rows] == [
-            ["Nordby Hospital"]
-        ]
+        listed = {row.name: [str(each.customer) for each in row.customers] for row in rows}
+        assert listed == {"Ida Holm": ["Nordby Hospital"], "Ole Fog": ["Søndersø Sygehus"]}
+    assert [row.is_managed for row in rows] == [True, False]  # Ole Fog belongs to no unit
     for number in range(3):
         person = admit(world, name=f"P{number}", email=f"p{number}@company.example")
         add_customer(
             actor=world.production_admin, user=person, customer_id=world.customer_b.pk, reason="x"
         )
-    with django_assert_num_queries(3):
-        assert sum(len(row.customers) for row in external_people(world.production_admin)) == 7
+    with django_assert_num_queries(2):
+        assert sum(len(row.customers) for row in external_people(world.production_admin)) == 8
+
+
+@pytest.mark.requirement("TS-006")
+def test_an_admin_of_one_unit_sees_neither_the_people_nor_the_customers_of_another(world):
+    admin = make_user("Local Admin")
+    give(admin, "tracershop.production_admin", world.customer_a.unit)
+    both = admit(world)
+    add_customer(
+        actor=world.production_admin, user=both, customer_id=world.customer_b.pk, reason="both"
+    )
+    rows = list(external_people(admin))
+    assert [[str(each.customer) for each in row.customers] for row in rows] == [["Nordby Hospital"]]
+    assert not people_to_add(admin).filter(pk=world.external.pk).exists()

@@ -11,12 +11,12 @@ from portal.access.decision import can, forget_held, require, visible
 from portal.access.models import Role
 from portal.access.services import grant_role
 from portal.accounts.models import User
-from portal.accounts.selectors import external_accounts
 from portal.accounts.services.external import create_external_account
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
 from tracershop.models import Customer, Representation
 from tracershop.models.reach import PLACE, SETUP
+from tracershop.selectors.external_people import people_to_add
 from tracershop.services.representation import let_represent
 
 ROLE = "tracershop.shop_external"
@@ -47,11 +47,15 @@ def admit_external(
 
 @writes
 def add_customer(*, actor: Any, user: User, customer_id: int, reason: str) -> Representation:
-    """Let an external person of the actor's reach order for one more customer; with the shop's
-    role where they have none (any more)."""
+    """Let an external person order for one more customer; with the shop's role where they have
+    none (any more).
+
+    PermissionDenied outside the actor's set-up; Refused ``gone`` for a customer out of reach, or a
+    person who neither orders for the actor's customers nor has an account that they manage.
+    """
     require(actor, SETUP)
     customer = locked(visible(actor, Customer.objects.select_related("unit"), SETUP), customer_id)
-    if not external_accounts(actor).filter(pk=user.pk).exists():
+    if not people_to_add(actor).filter(pk=user.pk).exists():
         raise Refused(_("There is no such external person."), code="gone")
     return _open_shop(actor, user, customer, reason)
 

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.access.decision import can, require, visible
 from portal.accounts.reach import MANAGE
-from portal.accounts.selectors import external_accounts
 from portal.operations.setup.views import last_saved
 from portal.records.errors import Refused
 from tracershop.forms.setup import AnotherCustomerForm, CloseDaysForm, ExternalPersonForm
@@ -25,7 +24,7 @@ from tracershop.models import Customer
 from tracershop.models.reach import SETUP
 from tracershop.rules.holidays import YEARS
 from tracershop.selectors import setup as selectors
-from tracershop.selectors.external_people import external_people
+from tracershop.selectors.external_people import external_people, people_to_add
 from tracershop.selectors.topics import customer_topic
 from tracershop.services.external_people import add_customer, admit_external
 from tracershop.services.setup import close_days
@@ -152,7 +151,7 @@ def external_another(request: HttpRequest) -> HttpResponse:
     require(request.user, MANAGE)
     form = AnotherCustomerForm(
         request.POST or None,
-        people=external_accounts(request.user).filter(is_active=True),
+        people=people_to_add(request.user),
         customers=_customers(request),
         initial={"user": request.GET.get("person")},
     )
