@@ -1,17 +1,18 @@
 """The demo's quality control: what is tested, batches in several states, whom to call in a recall.
 
-Only PSMA has a list of tests, so that both ways can be tried: its lots wait for a verdict from
-their first vial on; a lot of another tracer has one when somebody gives it.
+PSMA and water have a list of tests (with invented limits), FDG has none, so that both ways can be
+tried: lots of the former wait for a verdict, a lot of FDG has one when somebody gives it.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from portal.signing.services import Signer
 from tracershop.demo.dispensing import lot_of, run_of
-from tracershop.demo.shop import COMPANY, NORTH, PSMA, SOUTH, Shop
+from tracershop.demo.shop import COMPANY, NORTH, PSMA, SOUTH, WATER, Shop
 from tracershop.models import Batch, Contact, Order, QualityTest
 from tracershop.rules.release import BatchStatus
 from tracershop.services.batches import (
@@ -43,9 +44,12 @@ _CONTACTS = (
 
 def make_quality(shop: Shop) -> None:
     """The list of tests, and each customer's contacts."""
-    for place, (name, method, unit, lower, upper, stage, _usual) in enumerate(_TESTS, 1):
+    tests = [(place, *row) for place, row in enumerate(_TESTS, 1)]
+    for tracer, (place, name, method, unit, lower, upper, stage, _usual) in product(
+        (PSMA, WATER), tests
+    ):
         QualityTest.objects.create(
-            tracer=shop.tracers[PSMA],
+            tracer=shop.tracers[tracer],
             name=name,
             method=method,
             unit=unit,

@@ -85,6 +85,10 @@ class Trace:
         return sum(len(each.bookings) for each in self.orders)
 
     @property
+    def customer_count(self) -> int:
+        return len(self.customers)
+
+    @property
     def acknowledged_count(self) -> int:
         return sum(customer.is_acknowledged for customer in self.customers)
 
