@@ -34,7 +34,9 @@ def number(value: float | None, digits: int) -> str | None:
     """Rounded to ``digits`` decimals: Django's own formatting would cut the rest off."""
     if value is None:
         return None
-    return number_format(round(value, digits), decimal_pos=digits, use_l10n=True, force_grouping=True)
+    return number_format(
+        round(value, digits), decimal_pos=digits, use_l10n=True, force_grouping=True
+    )
 
 
 def use_labels() -> dict[str, str]:
