@@ -79,6 +79,13 @@ def test_production_sees_what_leaves_next_packs_it_and_has_its_papers(producer, 
     assert url("shipment", shipment.pk) in page
 
 
+def test_human_and_preclinical_orders_are_packed_apart(producer, world):
+    patient, mouse = released(world), released(world, intended_use="animal")
+    page = shown(producer.get(url("shipments"), {"day": DAY}))
+    for order in (patient, mouse):
+        assert f'{url("make_shipment")}?order={order.pk}"' in page
+
+
 def test_what_is_typed_wrong_stands_beside_its_field(producer, world):
     order = released(world)
     answer = producer.post(url("make_shipment"), filled_in(order, surface_1="", at_1m_1="much"))

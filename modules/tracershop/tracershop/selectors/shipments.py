@@ -42,10 +42,11 @@ else:
 
 @dataclass
 class Departure:
-    """Released orders of one endpoint and delivery that are in no shipment yet."""
+    """Released orders of one endpoint, delivery and use that are in no shipment yet."""
 
     endpoint: Endpoint
     deliver_at: datetime
+    is_human: bool
     orders: list[PackedOrder] = field(default_factory=list)
 
     @property
@@ -78,7 +79,7 @@ class Cargo:
 
 
 def departures(user: Any, day: date) -> list[Departure]:
-    """What leaves next: by time, then endpoint. Two queries."""
+    """What leaves next: by time, then endpoint; human and preclinical apart. Two queries."""
     waiting = (
         visible(user, Order.objects.all(), ACCEPT)
         .filter(deliver_on=day, status=OrderStatus.RELEASED)
@@ -86,10 +87,11 @@ def departures(user: Any, day: date) -> list[Departure]:
         .select_related("endpoint__customer__unit", "tracer__isotope")
         .order_by("deliver_at", "endpoint__name", "pk")
     )
-    found: dict[tuple[datetime, int], Departure] = {}
+    found: dict[tuple[datetime, Endpoint, bool], Departure] = {}
     for order in with_vials(waiting):
-        key = (order.deliver_at, order.endpoint_id)
-        found.setdefault(key, Departure(order.endpoint, order.deliver_at)).orders.append(order)
+        key = (order.deliver_at, order.endpoint, order.is_human)
+        group = found.setdefault(key, Departure(order.endpoint, order.deliver_at, order.is_human))
+        group.orders.append(order)
     return list(found.values())
 
 
