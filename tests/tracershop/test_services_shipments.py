@@ -12,10 +12,10 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from tracershop.models import Order, Package, Release, Shipment, ShippedOrder
 from tracershop.rules.transport import PackageKind
 from tracershop.selectors.shipments import DELIVERY_NOTE, TRANSPORT_DOCUMENT, cargo_of
+from tracershop.services.packing import PackageSpec
 from tracershop.services.papers import delivery_note_data, transport_data
 from tracershop.services.release import release_orders
 from tracershop.services.shipments import (
-    PackageSpec,
     change_shipment,
     discard_shipment,
     issue_papers,
@@ -220,7 +220,7 @@ def test_two_people_at_the_same_moment_make_one_shipment(world):
 def test_the_database_keeps_an_order_in_one_shipment_and_says_so_in_words(world, monkeypatch):
     order = released(world)
     ship(world, packed(order))
-    monkeypatch.setattr("tracershop.services.shipments._refuse_shipped", lambda *_: None)
+    monkeypatch.setattr("tracershop.services.shipments.refuse_shipped", lambda *_: None)
     with pytest.raises(Refused, match="Somebody else shipped"):
         ship(world, packed(order))
     assert Shipment.objects.count() == 1

@@ -9,7 +9,8 @@ from typing import Any
 
 from tracershop.models import Order
 from tracershop.rules.transport import PackageKind
-from tracershop.services.shipments import PackageSpec, make_shipment
+from tracershop.services.packing import PackageSpec
+from tracershop.services.shipments import make_shipment
 
 _BEFORE_DELIVERY = timedelta(minutes=30)
 _CARRIER = "Isotoptransport Øst"

@@ -17,7 +17,7 @@ from tracershop.models import Order, Package
 from tracershop.rules.moments import local_moment
 from tracershop.rules.transport import PackageKind
 from tracershop.selectors.schedule import site_zone
-from tracershop.services.shipments import PackageSpec
+from tracershop.services.packing import PackageSpec
 
 _LEFT_OUT = "0"
 

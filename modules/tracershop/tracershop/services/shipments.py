@@ -7,7 +7,6 @@ order) and a shipment never wait for each other.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,30 +24,17 @@ from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
 from tracershop.models import Order, Package, Shipment, ShippedOrder
 from tracershop.models.reach import ACCEPT
-from tracershop.rules.decay import ActivityTooLargeError
 from tracershop.rules.orders import OrderStatus
-from tracershop.rules.transport import (
-    PackageFacts,
-    PackageKind,
-    category,
-    package_obstacles,
-    transport_index,
-)
-from tracershop.selectors.shipments import Cargo, PackedOrder, cargo_of, contents_of, with_vials
+from tracershop.rules.transport import PackageKind, category, transport_index
+from tracershop.selectors.shipments import Cargo, PackedOrder, cargo_of, with_vials
 from tracershop.selectors.topics import customer_topic, day_topic
+from tracershop.services.packing import (
+    PackageSpec,
+    refuse_shipped,
+    refuse_what_stands_against,
+)
 from tracershop.services.papers import issue_delivery_note, issue_transport_document
 from tracershop.services.production import locked_orders
-from tracershop.words import told
-
-
-@dataclass(frozen=True)
-class PackageSpec:
-    """A package as somebody packed and measured it."""
-
-    kind: PackageKind
-    surface_msv_h: float
-    at_1m_msv_h: float
-    order_ids: frozenset[int]
 
 
 @writes
@@ -67,8 +53,8 @@ def make_shipment(
     category allows).
     """
     orders = _hold(actor, _order_ids(packages))
-    _refuse_shipped(orders, None)
-    _refuse_what_stands_against(orders, packages, ships_at)
+    refuse_shipped(orders, None)
+    refuse_what_stands_against(orders, packages, ships_at)
     shipment = Shipment.objects.create(
         customer=orders[0].customer,
         endpoint=orders[0].endpoint,
@@ -107,8 +93,8 @@ def change_shipment(
     sent = {"ships_at": ships_at, "carrier": carrier.strip()}
     check_version(shipment, expected_version, sent)
     orders = [order for order in held if order.pk in wanted]
-    _refuse_shipped(orders, shipment)
-    _refuse_what_stands_against(orders, packages, ships_at)
+    refuse_shipped(orders, shipment)
+    refuse_what_stands_against(orders, packages, ships_at)
     if orders[0].endpoint_id != shipment.endpoint_id:
         raise Refused(_("A shipment keeps its endpoint: make another one."), code="not_shippable")
     before = _told(shipment, ())
@@ -161,7 +147,7 @@ def issue_papers(*, actor: Any, shipment_id: int) -> list[IssuedDocument]:
                 for order in cargo.taken_back
             ],
         )
-    _refuse_what_stands_against(cargo.orders, _specs(cargo), shipment.ships_at)
+    refuse_what_stands_against(cargo.orders, _specs(cargo), shipment.ships_at)
     issued = [
         issue_delivery_note(actor=actor, cargo=cargo),
         issue_transport_document(actor=actor, cargo=cargo),
@@ -233,76 +219,6 @@ def _locked_shipment(actor: Any, shipment_id: int, lines: list[ShippedOrder]) ->
     if set(now) != {line.pk for line in lines}:
         raise Refused(_("Somebody packed this shipment anew just now."), code="gone")
     return shipment
-
-
-# --- judging ---------------------------------------------------------------------------------
-
-
-def _refuse_shipped(orders: Sequence[Order], shipment: Shipment | None) -> None:
-    lines = ShippedOrder.objects.filter(order__in=orders)
-    if shipment is not None:
-        lines = lines.exclude(shipment=shipment)
-    elsewhere = [_is_shipped(line.order_id, line.shipment_id) for line in lines.order_by("order")]
-    if elsewhere:
-        raise Refused(_("Nothing is shipped."), code="not_shippable", details=elsewhere)
-
-
-def _is_shipped(order: int, shipment: int) -> str:
-    return str(
-        _("Order %(number)s is in shipment %(shipment)s already.")
-        % {"number": order, "shipment": shipment}
-    )
-
-
-def _refuse_what_stands_against(
-    orders: Sequence[PackedOrder], packages: Sequence[PackageSpec], ships_at: datetime
-) -> None:
-    reasons = [str(reason) for order in orders for reason in _against(order, ships_at)]
-    if len({(order.endpoint_id, order.deliver_on) for order in orders}) > 1:
-        reasons.append(str(_("A shipment goes to one endpoint on one day.")))
-    if len({order.is_human for order in orders}) > 1:
-        reasons.append(str(_("Human and preclinical orders do not travel on the same papers.")))
-    if reasons:
-        raise Refused(_("Nothing is shipped."), code="not_shippable", details=reasons)
-    by_key = {order.pk: order for order in orders}
-    try:
-        found = [
-            told(obstacle)
-            for number, package in enumerate(packages, start=1)
-            for obstacle in package_obstacles(
-                PackageFacts(
-                    number=number,
-                    kind=package.kind,
-                    contents=contents_of([by_key[pk] for pk in package.order_ids], ships_at),
-                    surface_msv_h=package.surface_msv_h,
-                    at_1m_msv_h=package.at_1m_msv_h,
-                )
-            )
-        ]
-    except ActivityTooLargeError:
-        found = [str(_("It leaves so long before the vials were filled that nothing is known."))]
-    if found:
-        raise Refused(_("Nothing is shipped."), code="packages", details=found)
-
-
-def _against(order: PackedOrder, ships_at: datetime) -> list[str]:
-    """What of an order forbids that it leaves then."""
-    name = {"number": order.pk}
-    reasons = []
-    if order.status != OrderStatus.RELEASED:
-        reasons.append(
-            _("Order %(number)s is %(status)s, not released.")
-            % {**name, "status": order.get_status_display()}
-        )
-    if not order.cargo:
-        reasons.append(
-            _("Order %(number)s has no vials: how much leaves with it is not known.") % name
-        )
-    if any(vial.filled_at > ships_at for vial in order.cargo):
-        reasons.append(_("Order %(number)s was filled after it is said to leave.") % name)
-    if any(vial.expires_at and vial.expires_at <= ships_at for vial in order.cargo):
-        reasons.append(_("A vial of order %(number)s has expired when it leaves.") % name)
-    return [str(reason) for reason in reasons]
 
 
 # --- packing ---------------------------------------------------------------------------------
