@@ -127,10 +127,11 @@ class ResultsForm(forms.Form):
                 max_length=500,
                 initial=result.comment if result else "",
             )
-            # the table's heads say to sighted people what these are
-            for name, label in (("result", test.name), ("comment", _("Comment"))):
+            # in a table, whose heads say to sighted people what these are
+            for name, label in (("result", test.name), ("comment", _("Comment on %(test)s"))):
                 widget = self.fields[f"{name}-{test.pk}"].widget
-                widget.attrs["aria-label"] = f"{test.name}: {label}" if name != "result" else label
+                said = label if name == "result" else label % {"test": test.name}
+                widget.attrs |= {"aria-label": said, "class": "input"}
 
     def rows(self) -> list[dict[str, Any]]:
         """The tests with their fields, for the page."""

@@ -68,6 +68,7 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _start_page(request: HttpRequest, batch: Batch, refusal: Refused | None = None) -> HttpResponse:
     running = batch.recalls.filter(closed_at__isnull=True).first()
+    known = batch.status_reason if batch.status == BatchStatus.REJECTED else ""
     context = {
         "batch": batch,
         "running": running,
@@ -75,7 +76,7 @@ def _start_page(request: HttpRequest, batch: Batch, refusal: Refused | None = No
         "trace": trace(batch.lot),
         "meaning": services.MEANING,
         "refusal": refusal,
-        "reason": request.POST.get("reason", batch.status_reason),
+        "reason": request.POST.get("reason", known),
         "instructions": request.POST.get("instructions", ""),
         "ways_to_sign": ways_to_sign(request),
     }
