@@ -189,4 +189,5 @@ def _place(value: float) -> str:
 
 def _number(value: float) -> str:
     digits = 0 if value == round(value) or value >= 10 else 1
-    return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
+    rounded = round(value, digits)  # number_format cuts the digits off
+    return number_format(rounded, decimal_pos=digits, use_l10n=True, force_grouping=True)

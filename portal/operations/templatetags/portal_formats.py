@@ -19,7 +19,9 @@ def mbq(value: float | None, digits: int = 0) -> str:
     """Activity in MBq, grouped, without the unit (that stands in the column's head)."""
     if value is None:
         return "–"
-    return number_format(value, decimal_pos=digits, use_l10n=True, force_grouping=True)
+    # rounded first: number_format cuts the digits off
+    rounded = round(value, digits)
+    return number_format(rounded, decimal_pos=digits, use_l10n=True, force_grouping=True)
 
 
 @register.filter

@@ -26,6 +26,7 @@ from tracershop.selectors.topics import announce_order
 from tracershop.services.certifications import certifications_of, hold_certifications
 from tracershop.services.lots import hold_verdicts
 from tracershop.services.production import locked_orders
+from tracershop.services.shipments import withdraw_papers
 from tracershop.services.vials import free_vial, lock_vials, vials_of
 from tracershop.words import told
 
@@ -91,6 +92,7 @@ def _correct(
     if release.signature is not None:
         supersede(release.signature, reason)
     superseded = supersede_documents(release, reason)
+    withdraw_papers(order, reason)
     signature = sign(
         actor=actor, signable="tracershop.correction", obj=release, meaning=MEANING, key=signer
     )

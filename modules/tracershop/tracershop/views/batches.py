@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.access.decision import can, require, visible
 from portal.audit.services import Access, log_access
+from portal.documents.services import current
 from portal.records.errors import Refused
 from portal.signing.services import Signer
 from portal.signing.web import asks_for_passkey, passkey_options, signer_of, ways_to_sign
@@ -27,6 +28,7 @@ from tracershop.selectors import topics
 from tracershop.selectors.batch_page import events_of, life_line, recalls_of, verdicts_of
 from tracershop.selectors.batches import batches_for, tests_of, with_alarm, with_failures
 from tracershop.selectors.recalls import recalls_for, trace
+from tracershop.services.batch_records import KIND as BATCH_RECORD
 from tracershop.services.batches import create_batch, edit_batch, record_results
 from tracershop.services.verdicts import MEANINGS, BatchJudge, give_verdict, put_alarm_aside
 from tracershop.views.parameters import required
@@ -178,6 +180,7 @@ def _page(request: HttpRequest, batch: Batch, form: ResultsForm | None = None) -
         "events": events_of(batch),
         "judgements": [each for each in offered if each.is_offered],
         "next": next((each for each in offered if each.is_offered and not each.reasons), None),
+        "paper": current(batch, BATCH_RECORD),
         "may_enter": can(request.user, VIALS),
         "may_judge": can(request.user, RELEASE),
         "may_recall": can(request.user, RECALL)
