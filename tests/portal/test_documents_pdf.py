@@ -53,6 +53,9 @@ LABELS = {
     "tracer": "Tracer",
     "isotope": "Isotope",
     "half_life": "Half-life",
+    "ordered_for": "Ordered for",
+    "due_activity": "That is at delivery, MBq",
+    "ghost": "Ghost order: added by production",
     "ordered_activity": "Ordered activity",
     "ordered_injections": "Ordered injections",
     "delivered_activity": "Delivered activity",
@@ -125,6 +128,9 @@ def certificate_data():
         "ordered_activity_mbq": "4 200",
         "injections": None,
         "delivered_activity_mbq": "4 318",
+        "ordered_for": None,
+        "due_activity_mbq": None,
+        "ghost": False,
     }
     return copy.deepcopy(
         {
@@ -442,7 +448,7 @@ def test_a_document_can_be_looked_at_as_pictures():
 def test_a_release_certificate_says_what_was_released_for_whom_and_by_whom():
     data = certificate_data()
     (text,) = pages(render_pdf(CERTIFICATE, data))
-    values = [value for value in data["order"].values() if value is not None]
+    values = [value for value in data["order"].values() if value]
     values += [str(value) for vial in data["vials"] for value in vial.values() if value is not None]
     values += data["signature"].values()
     values[values.index("8.60")] = "8.6"
@@ -455,6 +461,18 @@ def test_a_release_certificate_says_what_was_released_for_whom_and_by_whom():
     assert "None confirmed" in text
     assert "FDG-261121-2 4 21 Nov 06:04:51 4 275 8.6 1 881 –" in text  # no expiry known
     assert "INJECTIONS" not in text
+
+
+@pytest.mark.requirement("TS-042", "TS-043", "TS-086")
+def test_a_certificate_says_that_the_order_was_moved_and_that_no_shop_placed_it():
+    data = certificate_data()
+    (text,) = pages(render_pdf(CERTIFICATE, data))
+    assert "ORDERED FOR" not in text
+    assert "Ghost" not in text
+    data["order"] |= {"ordered_for": "21 Nov 11:30", "due_activity_mbq": "14 345", "ghost": True}
+    (text,) = pages(render_pdf(CERTIFICATE, data))
+    for words in ("21 Nov 11:30", "14 345", "Ghost order: added by production"):
+        assert words.replace(" ", "") in text.replace(" ", "")
 
 
 @pytest.mark.requirement("TS-083")

@@ -28,7 +28,8 @@ the time has a plan too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -45,7 +46,9 @@ _SAME = 1e-6
 """Two amounts that differ by less, in MBq, are the same: the solver computes in floats."""
 _GOALS = 2
 """How many goals share the time of a part."""
-_LEAST_TIME_S = 0.05
+_PATIENCE = 4
+"""A part may take so many times its share of the time that is left: most need far less."""
+_LEAST_TIME_S = 0.002
 """Less is not worth starting the solver for."""
 _COVER_GAP = 1e-4
 """Of a dozen orders far less than one order: only which of them are covered may be off a little."""
@@ -112,16 +115,20 @@ def plan_vials(
     *,
     gap: float = 2e-3,
     time_limit_s: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> VialPlan:
-    """Propose vials for orders, in about ``time_limit_s`` at most.
+    """Propose vials for orders, in about ``time_limit_s`` at most, whatever else the machine does.
 
-    ValueError for a naive datetime.
+    ``clock`` counts the seconds: the solver is stopped by time, as the time that the parts share
+    has to be. ValueError for a naive datetime.
     """
-    pairs = list(_pairs(vials, orders))
+    ends_at = clock() + time_limit_s
+    parts = sorted(_parts(list(_pairs(vials, orders))), key=len)  # the easy ones first
     taken: list[_Pair] = []
-    for part in _parts(pairs):
-        share = max(_LEAST_TIME_S, time_limit_s * len(part) / len(pairs) / _GOALS)
-        taken += _solve(vials, orders, part, gap=gap, time_limit_s=share)
+    for number, part in enumerate(parts):
+        left_s = ends_at - clock()
+        share_s = min(left_s, _PATIENCE * left_s / (len(parts) - number)) / _GOALS
+        taken += _solve(vials, orders, part, gap=gap, time_limit_s=share_s)
     vials_of: dict[int, list[int]] = {}
     for pair in sorted(taken, key=lambda each: (each.order, each.vial)):
         vials_of.setdefault(orders[pair.order].key, []).append(vials[pair.vial].key)
@@ -228,7 +235,7 @@ def _solve(
         gap=gap,
         time_limit_s=time_limit_s,
     )
-    if len(part) <= _MOST_PAIRS:
+    if len(part) <= _MOST_PAIRS and time_limit_s >= _LEAST_TIME_S:
         programme.cover_most()
         programme.give_least()
     return [pair for pair, x in zip(part, programme.best, strict=False) if x > 0.5]

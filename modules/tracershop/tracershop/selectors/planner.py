@@ -26,6 +26,8 @@ from tracershop.rules.vial_plan import (
 from tracershop.selectors.board import candidate_vials, vial_mbq_at
 from tracershop.words import sentence
 
+_SECOND_TIME_S = 0.3
+"""For what the plan left over: the page waits for both."""
 OPEN = (OrderStatus.ORDERED, OrderStatus.ACCEPTED)
 
 
@@ -178,7 +180,8 @@ def propose(orders: Iterable[Order], usable: Collection[Vial]) -> dict[int, tupl
         and order.due_mbq is not None
         and _lacks_mbq(order, order.due_mbq) != 0
     ]
-    rest = plan_vials(left, [_plan_order(order, order.due_mbq) for order in short])
+    again = [_plan_order(order, order.due_mbq) for order in short]
+    rest = plan_vials(left, again, time_limit_s=_SECOND_TIME_S)
     return {**plan.vials_of, **rest.vials_of}
 
 
