@@ -51,7 +51,7 @@ def apply_plan(
     """Let the vials serve the orders that were chosen, all or none.
 
     What is so already is left alone, so that a plan pressed twice has one effect. Everything is
-    locked in the order of keys, orders before vials, as by whoever allocates or releases.
+    locked in the order of keys – lots, orders, vials – as by whoever allocates or releases.
     Refused(code="plan_changed") when a vial is not any more as the person saw it,
     Refused(code="plan_unfit") when one cannot serve its order; each is named in the details.
     """
@@ -65,11 +65,14 @@ def apply_plan(
     changes = [c for c in by_vial.values() if present.get(c.vial_id, 0) != c.order_id]
     if not changes:
         return AppliedPlan([], 0)
+    # lots first, as wherever verdicts count; a vial whose lot changes is told by its version
+    hold_verdicts(
+        Vial.objects.filter(pk__in=[c.vial_id for c in changes]).values_list("lot", flat=True)
+    )
     order_ids = {c.order_id for c in changes} | {present.get(c.vial_id) for c in changes}
     wanted = {key for key in order_ids if key is not None}
     orders = {order.pk: order for order in locked_orders(actor, wanted)} if wanted else {}
     vials = lock_vials(actor, [c.vial_id for c in changes])
-    hold_verdicts({vial.lot for vial in vials})
     _refuse_changed(vials, by_vial)
     _refuse_unfit(actor, vials, by_vial, orders, now)
     before = _vials_by_order(orders)
