@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -168,6 +169,37 @@ class BoardPage(PortalPage):
 
     def free_vial(self, lot: str) -> Locator:
         return self.page.get_by_role("complementary").get_by_role("listitem").filter(has_text=lot)
+
+
+class BatchPage(PortalPage):
+    """One batch: its results, verdicts, and its recall."""
+
+    def open(self, number: int) -> None:
+        self.visitor.open(f"/tracershop/batches/{number}/")
+
+    def release_fully(self, lot: str, pin: str) -> None:
+        """By a signed verdict, whatever has to be confirmed."""
+        self._sign(f"Release batch {lot}", pin, "Within all limits", "?verdict=released")
+        self.says("Released")
+
+    def reject(self, lot: str, pin: str, reason: str) -> None:
+        self._sign(f"Reject batch {lot}", pin, reason, "?verdict=rejected")
+
+    def _sign(self, act: str, pin: str, reason: str, verdict: str) -> None:
+        self.visitor.open(f"{urlsplit(self.page.url).path}verdict/{verdict}")
+        for box in self.main.get_by_role("checkbox").all():
+            box.check()
+        self.page.get_by_label("Reason", exact=True).fill(reason)
+        self.page.get_by_label("Signing PIN").fill(pin)
+        self.button(act).click()
+
+    def recall(self, lot: str, pin: str, *, reason: str, instructions: str) -> None:
+        """Leads to the recall's page."""
+        self.page.get_by_role("link", name=re.compile("^Recall")).first.click()
+        self.page.get_by_label("Reason", exact=True).fill(reason)
+        self.page.get_by_label("What customers are to do").fill(instructions)
+        self.page.get_by_label("Signing PIN").fill(pin)
+        self.button(f"Recall batch {lot}").click()
 
 
 class ReleasePage(PortalPage):

@@ -15,9 +15,12 @@ register = template.Library()
 
 
 @register.filter
-def mbq(value: float | None, digits: int = 0) -> str:
-    """Activity in MBq, grouped, without the unit (that stands in the column's head)."""
-    if value is None:
+def mbq(value: float | str | None, digits: int = 0) -> str:
+    """Activity in MBq, grouped, without the unit (that stands in the column's head).
+
+    What a template finds of something that is not there is the empty text.
+    """
+    if value is None or isinstance(value, str):
         return "–"
     # rounded first: number_format cuts the digits off
     rounded = round(value, digits)

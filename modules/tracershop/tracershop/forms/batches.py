@@ -117,7 +117,7 @@ class ResultsForm(forms.Form):
                 else forms.ChoiceField(
                     label=test.name,
                     required=False,
-                    choices=[("", "–"), ("passed", _("passed")), ("failed", _("failed"))],
+                    choices=[("", "–"), ("passed", _("complies")), ("failed", _("failed"))],
                     initial=("passed" if result.passed else "failed") if result else "",
                 )
             )

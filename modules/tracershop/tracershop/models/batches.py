@@ -125,7 +125,7 @@ class QualityResult(Record):
     value = models.FloatField(_("result"), null=True, blank=True)
     lower_limit = models.FloatField(_("at least"), null=True, blank=True)
     upper_limit = models.FloatField(_("at most"), null=True, blank=True)
-    passed = models.BooleanField(_("passed"))
+    passed = models.BooleanField(_("complies"))
     comment = models.TextField(_("comment"), blank=True)
     tested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

@@ -282,8 +282,13 @@ def orders_for_release(user: Any, order_ids: list[int]) -> list[Order]:
 
 
 def candidate_vials(user: Any, orders: list[Order]) -> list[Vial]:
-    """Free vials of the orders' tracers and customers, filled within a day of their delivery; none
-    of a batch that was rejected or recalled."""
+    """Free vials that may serve the orders: none of a batch that was rejected or recalled."""
+    condemned = Batch.objects.filter(status__in=CONDEMNED).values("lot")
+    return free_vials_for(user, orders, without_lots=condemned)
+
+
+def free_vials_for(user: Any, orders: list[Order], *, without_lots: Any = ()) -> list[Vial]:
+    """Free vials of the orders' tracers and customers, filled within a day of their delivery."""
     if not orders:
         return []
     first = min(order.deliver_at for order in orders) - timedelta(days=1)
@@ -296,7 +301,7 @@ def candidate_vials(user: Any, orders: list[Order]) -> list[Vial]:
             customer__in={order.customer_id for order in orders},
             filled_at__range=(first, last),
         )
-        .exclude(lot__in=Batch.objects.filter(status__in=CONDEMNED).values("lot"))
+        .exclude(lot__in=without_lots)
         .select_related("tracer__isotope", "customer")
         .order_by("filled_at", "pk")
     )

@@ -23,7 +23,7 @@ from tracershop.rules.vial_plan import (
     plan_vials,
     why_uncovered,
 )
-from tracershop.selectors.board import candidate_vials, vial_mbq_at
+from tracershop.selectors.board import free_vials_for, vial_mbq_at
 from tracershop.words import sentence
 
 _SECOND_TIME_S = 0.3
@@ -126,7 +126,7 @@ def planner_for(
         .order_by("deliver_at", "endpoint__name", "pk")
     )
     _attach_vials(orders)
-    free = candidate_vials(user, orders)
+    free = free_vials_for(user, orders)
     batches = batch_statuses([*free, *(v for order in orders for v in order.active_vials)])
     usable = usable_vials(free, batches, now)
     if wishes is None:

@@ -151,7 +151,7 @@ def _labels() -> dict[str, str]:
         "verdict": _("Verdict"),
         "tested_by": _("Tested by"),
         "tested_at": _("Tested"),
-        "passed": _("passed"),
+        "passed": _("complies"),
         "failed": _("NOT PASSED"),
         "missing": _("Without a result"),
         "verdicts": _("Verdicts"),

@@ -167,7 +167,7 @@ QUALITY_TESTS = SetupPage(
         Column(_("Place in the list"), "order", number=True),
         Column(_("Method"), "method"),
         Column(_("Limits"), lambda row: _range(row.lower_limit, row.upper_limit), True),
-        Column(_("Unit"), "unit"),
+        Column(_("Measured in"), "unit"),
         Column(_("Needed"), "get_stage_display"),
     ),
     title=_("Quality tests"),
