@@ -21,19 +21,36 @@ LOOKED_AT = {
     "Mette Dalgaard": {
         "home": "/",
         "shop": "/tracershop/shop/?day={day}",
+        "week": "/tracershop/shop/week/?day={day}",
         "bookings": "/tracershop/bookings/?day={day}",
     },
+    "Lone Krogh": {"mappings": "/tracershop/mappings/"},
     "Karen Brandt": {
         "board": "/tracershop/board/?day={day}",
+        "plan": "/tracershop/plan/?day={day}",
+        "planner": "/tracershop/planner/?day={day}",
+        "batches": "/tracershop/batches/",
+        "batch": "/tracershop/batches/{batch}/",
+        "shipments": "/tracershop/shipments/",
         "release": "/tracershop/release/?order={accepted}",
         "order": "/tracershop/orders/{released}/",
     },
 }
 ALSO_OPENED = {
-    "Mette Dalgaard": ("/tracershop/orders/", "/accounts/sessions/", "/notifications/"),
-    "Lone Krogh": ("/tracershop/mappings/", "/tracershop/representatives/"),
-    "Karen Brandt": ("/tracershop/vials/", "/signing/", "/notifications/tasks/", "/inbox/"),
-    "Asta Winther": ("/tracershop/certifications/", "/accounts/external/"),
+    "Mette Dalgaard": (
+        *("/tracershop/orders/", "/accounts/sessions/", "/notifications/", "/tracershop/standing/"),
+        *("/tracershop/shop/week/copy/", "/tracershop/statistics/", "/tracershop/booking-changes/"),
+    ),
+    "Lone Krogh": ("/tracershop/representatives/", "/tracershop/mappings/room/"),
+    "Karen Brandt": (
+        *("/tracershop/vials/", "/signing/", "/notifications/tasks/", "/inbox/"),
+        *("/tracershop/vials/add/", "/tracershop/orders/ghost/", "/tracershop/recalls/"),
+        *("/tracershop/statistics/", "/tracershop/vials/scan/", "/tracershop/batches/new/"),
+    ),
+    "Asta Winther": (
+        *("/tracershop/certifications/", "/accounts/external/", "/tracershop/setup/"),
+        *("/tracershop/setup/external/", "/tracershop/setup/closed-days/propose/"),
+    ),
     "Birgitte Kjærsgaard": ("/access/", "/access/roles/", "/access/explain/"),
     "Anders Toftegaard": ("/operations/", "/inbox/"),
     "Ingrid Vestermark": ("/operations/audit/", "/operations/access-log/"),
@@ -47,6 +64,7 @@ def shown(stack: Stack) -> dict[str, Any]:
     query = "SELECT min(id) AS number FROM tracershop_order WHERE status = %s"
     return {
         "day": today + timedelta(days=1),
+        "batch": stack.rows("SELECT max(id) AS number FROM tracershop_batch")[0].number,
         **{status: stack.rows(query, [status])[0].number for status in ("accepted", "released")},
     }
 
