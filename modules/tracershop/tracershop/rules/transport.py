@@ -11,8 +11,8 @@ printed ADR itself: whoever is the house's safety adviser (ADR 1.8.3) confirms t
   transcription of the same table in IATA's regulations. O-15 and Zr-89 are not in that table, Rb-82
   was not looked up: these have the general value of ADR table 2.2.7.2.2.2 for a single nuclide that
   is known to emit beta or gamma rays only, 0.02 TBq, which is below every value of such a nuclide.
-* Excepted packages: ADR table 2.2.7.2.4.1.2, liquids: 10⁻⁴ A2 a package (read in 49 CFR 173.425,
-  which has SSR-6's table); at most 5 µSv/h at the surface (ADR 2.2.7.2.4.1.2, SSR-6 para. 516).
+* Excepted packages: ADR table 2.2.7.2.4.1.2, liquids: 10⁻⁴ A2 a package (read in an excerpt of
+  49 CFR 173.425, which has SSR-6's table); at most 5 µSv/h at the surface (SSR-6 para. 516).
 * Mixtures: the sum of activity over limit is at most 1 (ADR 2.2.7.2.2.4, 2.2.7.2.4.4).
 * Transport index: ADR 5.1.5.3.1, category: ADR table 5.1.5.3.4 (both read in ADR 2013 and 2023).
 * Description: ADR 5.4.1.1.1 (a) to (c) and (k), then 5.4.1.2.5.1 (a) to (e) (read in ADR 2017).
