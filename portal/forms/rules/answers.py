@@ -75,8 +75,8 @@ def answers_from_json(form: Form, data: object) -> Answers:
     """What `answers_to_json` wrote for this form. Faulty with every answer that does not fit."""
     faults: list[Fault] = []
     whole: dict[str, Any] = data if isinstance(data, dict) else {"": data}
-    for key in whole.keys() - {"values", "rows"}:
-        faults.append(Fault((), "unknown_key", {"key": key}))
+    unknown = sorted(whole.keys() - {"values", "rows"})
+    faults += [Fault((), "unknown_key", {"key": key}) for key in unknown]
     plain = {code for code, spot in form.spots.items() if spot.rows is None}
     values = _row(form, whole.get("values", {}), plain, (), faults)
     rows: dict[str, tuple[Row, ...]] = {}

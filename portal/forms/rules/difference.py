@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from portal.forms.rules.codec import write
-from portal.forms.rules.definition import Form, Group, Item, Spot
+from portal.forms.rules.definition import Choice, Form, Group, Item, Spot
 
 Part = tuple[str, str]
 """``("item", "A18")``."""
@@ -79,10 +79,9 @@ def _parts(form: Form) -> dict[Part, dict[str, Any]]:
     """Every part with its attributes, flat."""
     whole = {key: value for key, value in write(form).items() if key not in _BY_THEMSELVES}
     found = {("form", ""): dict(_flat(whole))}
-    reasons = {f"choices.{each.code}.{k}": v for each in form.missing_codes for k, v in _own(each)}
-    found["missing-value codes", ""] = reasons
+    found["missing-value codes", ""] = _choices(form.missing_codes)
     for each in form.code_lists:
-        found["code list", each.code] = dict(_own(each))
+        found["code list", each.code] = _choices(each.choices)
     for section in form.sections:
         found["section", section.code] = dict(_own(section))
         for group in (part for part in section.parts if isinstance(part, Group)):
@@ -93,6 +92,11 @@ def _parts(form: Form) -> dict[Part, dict[str, Any]]:
 
 
 _BY_THEMSELVES = frozenset({"sections", "code_lists", "missing_codes"})
+
+
+def _choices(choices: tuple[Choice, ...]) -> dict[str, Any]:
+    labels = {f"{each.code}.{key}": text for each in choices for key, text in _own(each)}
+    return {"codes": tuple(each.code for each in choices), **labels}
 
 
 def _stands(spot: Spot) -> dict[str, Any]:
@@ -152,7 +156,8 @@ _RISKS: Mapping[str, Risk] = {
 def _risk(part: Part, attribute: str, old: Any, new: Any) -> Risk | None:
     what = part[0]
     if what in ("code list", "missing-value codes"):
-        return Risk.CODE_REMOVED if attribute.startswith("choices.") and new is None else None
+        gone = attribute == "codes" and set(old) - set(new)
+        return Risk.CODE_REMOVED if gone else None
     if attribute == "show_if":
         return Risk.HIDDEN if new is not None else None
     if what == "group" and attribute == "rows_most":

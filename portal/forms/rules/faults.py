@@ -93,6 +93,7 @@ SENTENCES: Mapping[str, str] = {
     "bad_argument": N_("“%(name)s” of %(action)s must be %(wanted)s"),
     "unknown_role": N_("there is no role “%(name)s”"),
     "nobody": N_("no role may take it and no timer does"),
+    "forced_guard": N_("a forced transition has no guard: a person decides, with a reason"),
     "no_transition": N_("there is no transition “%(code)s”"),
     "bad_delay": N_("the delay must lie between 1 and %(most)s %(unit)s"),
     "forced_timer": N_("a timer cannot force: that takes a person with a reason"),

@@ -27,7 +27,7 @@ from portal.forms.rules.definition import Form, Item, Kind, Severity, Spot
 from portal.forms.rules.dependencies import graph_of, order_of
 from portal.forms.rules.evaluation import evaluate
 from portal.forms.rules.functions import round_half_up
-from portal.forms.rules.items import misfits
+from portal.forms.rules.items import Misfit, misfits
 from portal.forms.rules.publishing import require_publishable
 from portal.forms.rules.terms import Terms, terms_of
 from portal.forms.rules.texts import NO_WORDS, Words
@@ -194,10 +194,13 @@ class _Filling:
                 yield Finding(At(group.code), Severity.HARD, "too_many_rows", facts)
         for at in shown:
             spot, value = self.form.spots[at.item], self.worked[at]
-            for each in misfits(self.form, spot.item, value, self.today) if value else ():
+            for each in self.misfits(spot.item, value):
                 severity = Severity.SOFT if each.soft else Severity.HARD
                 yield Finding(at, severity, each.code, each.facts)
             yield from self.fired(spot, at)
+
+    def misfits(self, item: Item, value: Value | None) -> Iterator[Misfit]:
+        return iter(()) if value is None else misfits(self.form, item, value, self.today)
 
     def fired(self, spot: Spot, at: At) -> Iterator[Finding]:
         for check in spot.item.checks:
