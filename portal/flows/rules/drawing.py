@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from portal.flows.rules.definition import Machine, StateKind
 
@@ -97,18 +98,15 @@ def _forward(states: list[str], first: list[str], steps: list[Step]) -> list[Ste
             way = [(begin, iter(after[begin]))]
         while way:
             here, others = way[-1]
-            target = next(others, None)
-            if target is None:
+            target = next(others, "")
+            if not target:
                 way.pop()
             elif target in {code for code, _ in way}:
                 back.add((here, target))
             elif target not in done:
                 done.add(target)
                 way.append((target, iter(after[target])))
-    return [
-        (target, source) if (source, target) in back else (source, target)
-        for source, target in steps
-    ]
+    return [step[::-1] if step in back else step for step in steps]
 
 
 def _layers(states: list[str], forward: list[Step]) -> dict[str, int]:
@@ -143,7 +141,7 @@ def _rows(layers: dict[str, int], chains: dict[Step, list[str]]) -> list[list[st
 
 def _ordered(rows: list[list[str]], chains: dict[Step, list[str]]) -> list[list[str]]:
     """Each layer in the order of its neighbours' middles, swept down and up."""
-    links = [link for chain in chains.values() for link in zip(chain, chain[1:], strict=False)]
+    links = [link for chain in chains.values() for link in pairwise(chain)]
     above: dict[str, list[str]] = {}
     below: dict[str, list[str]] = {}
     for upper, lower in links:
@@ -243,7 +241,7 @@ def _aside(number: int) -> float:
 def _curve(points: list[Point], number: int) -> tuple[str, Point]:
     """Cubic curves that leave and arrive straight up or down, and where the words stand."""
     path = f"M {_at(points[0])}"
-    for (x, y), (to_x, to_y) in zip(points, points[1:], strict=False):
+    for (x, y), (to_x, to_y) in pairwise(points):
         half = (to_y - y) / 2
         path += f" C {_at((x, y + half))} {_at((to_x, to_y - half))} {_at((to_x, to_y))}"
     (x, y), (to_x, to_y) = points[(len(points) - 1) // 2], points[(len(points) - 1) // 2 + 1]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from portal.flows.rules.definition import Action, Machine, State, StateKind, Unit
+from portal.flows.rules.definition import Action, Machine, State, StateKind, Transition, Unit
 from portal.forms.rules.checking import check_rule
 from portal.forms.rules.definition import CHOICES, CODE, Kind
 from portal.forms.rules.expressions import RESERVED, RuleError
@@ -116,16 +116,7 @@ def _transition_faults(machine: Machine, roles: Collection[str]) -> Iterator[Fau
     terms = {name: term for name, term in machine.terms.items() if term.type is not Type.DOCUMENT}
     for each in machine.transitions:
         place: Place = (("transition", each.code),)
-        for code in (*each.sources, each.target):
-            if code not in machine.by_code:
-                yield Fault(place, "no_state", {"code": code})
-        if not each.sources:
-            yield Fault(place, "no_source")
-        yield from twice((code, place) for code in each.sources)
-        for code in each.sources:
-            state = machine.by_code.get(code)
-            if state is not None and state.kind is StateKind.HALTING:
-                yield Fault(place, "leaves_the_end", {"state": code})
+        yield from _end_faults(machine, each, place)
         for role in each.roles:
             if role not in roles:
                 yield Fault(place, "unknown_role", {"name": role})
@@ -138,6 +129,20 @@ def _transition_faults(machine: Machine, roles: Collection[str]) -> Iterator[Fau
                 check_rule(each.guard, terms, Type.TRUTH)
         except RuleError as error:
             yield error.at((*place, ("guard", "")))
+
+
+def _end_faults(machine: Machine, transition: Transition, place: Place) -> Iterator[Fault]:
+    """The states at both ends of a transition."""
+    for code in (*transition.sources, transition.target):
+        if code not in machine.by_code:
+            yield Fault(place, "no_state", {"code": code})
+    if not transition.sources:
+        yield Fault(place, "no_source")
+    yield from twice((code, place) for code in transition.sources)
+    for code in transition.sources:
+        state = machine.by_code.get(code)
+        if state is not None and state.kind is StateKind.HALTING:
+            yield Fault(place, "leaves_the_end", {"state": code})
 
 
 def _shape_faults(machine: Machine) -> Iterator[Fault]:
