@@ -38,9 +38,18 @@ def _single(checker: _Checker, node: Any) -> Term:
 class _Checker:
     def __init__(self, terms: Terms) -> None:
         self.terms = terms
+        self._found: dict[int, Term] = {}
 
-    def term(self, node: Any) -> Term:  # noqa: C901 one line a kind of node
-        """The type of a part of a rule."""
+    def term(self, node: Any) -> Term:
+        """The type of a part of a rule; asked again, it is not worked out again.
+
+        Without that a part would be worked out twice on every level above it: 2 to the 60th.
+        """
+        if id(node) not in self._found:
+            self._found[id(node)] = self._term(node)
+        return self._found[id(node)]
+
+    def _term(self, node: Any) -> Term:  # noqa: C901 one line a kind of node
         match node:
             case _ if is_name(node):
                 return self.name(name_of(node))

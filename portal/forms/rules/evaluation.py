@@ -192,9 +192,10 @@ def _or_unknown(compute: Callable[..., Any], *values: Any) -> Any:
     if any(value is None for value in values):
         return None
     try:
-        return compute(*values)
+        found = compute(*values)
     except (ArithmeticError, ValueError):
         return None
+    return None if isinstance(found, Decimal) and not found.is_finite() else found
 
 
 def compared(how: str, left: Any, right: Any) -> bool | None:
