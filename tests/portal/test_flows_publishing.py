@@ -90,7 +90,7 @@ def test_the_mds_bmf_machine_is_read_from_data_and_can_be_published() -> None:
         ),
         (
             lambda d: of(d, "transitions", "sign_crf").update(guard="crf.signd"),
-            "transition sign_crf, guard: “crf.signd” is not an item that this rule can read",
+            "transition sign_crf, guard: “crf.signd” is not a name that this rule can read",
         ),
         (
             lambda d: of(d, "transitions", "sign_crf").update(guard='crf.diagnosis == "x"'),
@@ -166,7 +166,7 @@ def test_the_mds_bmf_machine_is_read_from_data_and_can_be_published() -> None:
             lambda d: d["facts"].append({"name": "crf.signed", "kind": "boolean"}),
             "fact crf.signed: the code “crf.signed” is used twice",
         ),
-        (lambda d: d.update(languages=[]), "the form names no language"),
+        (lambda d: d.update(languages=[]), "no language is named"),
         (lambda d: d.update(code="9"), "“9” is no code"),
     ],
 )
@@ -201,10 +201,8 @@ def test_two_timers_at_one_moment_to_different_ends_are_a_toss() -> None:
 def test_an_application_says_which_texts_an_argument_may_be() -> None:
     known = ActionKind({"form": Argument.TEXT}, allowed={"form": {"precrf"}.__contains__})
     faults = faults_of(mds_bmf(), {**REGISTRY, "open_form": known}, ROLES)
-    assert [str(fault) for fault in faults] == [
-        "state info_to_pathologist, action open_form: “form” is “pathology”, which is no value of"
-        " this item"
-    ]
+    (fault,) = map(str, faults)
+    assert fault.startswith("state info_to_pathologist, action open_form: “form” is “pathology”")
 
 
 def test_a_machine_with_faults_is_refused_whole() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -241,7 +242,7 @@ def machines(draw: st.DrawFn) -> Machine:
     """A machine that could be published: a way through all its states, and others beside it."""
     count = draw(st.integers(2, 6))
     codes = [f"s{number}" for number in range(count)]
-    ways = [((code,), after) for code, after in zip(codes, codes[1:], strict=False)]
+    ways = [((code,), after) for code, after in pairwise(codes)]
     leaving = st.lists(st.sampled_from(codes[:-1]), min_size=1, max_size=3, unique=True).map(tuple)
     ways += draw(st.lists(st.tuples(leaving, st.sampled_from(codes)), max_size=6))
     guarded = draw(st.lists(st.booleans(), min_size=len(ways), max_size=len(ways)))

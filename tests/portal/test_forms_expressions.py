@@ -278,9 +278,11 @@ def test_long_sums_stay_allowed() -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    ["a.__class__", "name.__class__.__mro__", "name.upper", "today.year", "a.real", "self", "__import__"]
-    + ["doc.key", "date.today", "sum.__globals__", "precrf.A49.real"],
-)  # fmt: skip
+    [
+        *("a.__class__", "name.__class__.__mro__", "name.upper", "today.year", "a.real", "self"),
+        *("__import__", "doc.key", "date.today", "sum.__globals__", "precrf.A49.real"),
+    ],
+)
 def test_no_rule_reaches_a_python_object(rule: str) -> None:
     with pytest.raises(RuleError) as caught:
         type_of_rule(rule, TERMS)
@@ -411,7 +413,8 @@ def test_a_partial_date_is_compared_as_every_day_that_it_may_be(
     about: PartialDate, seen: date, how: str
 ) -> None:
     terms = {"x": Term(Type.DATE), "seen": Term(Type.DATE)}
-    days = [date.fromordinal(n) for n in range(about.earliest.toordinal(), about.latest.toordinal() + 1)]  # fmt: skip  # noqa: E501
+    first, last = about.earliest.toordinal(), about.latest.toordinal()
+    days = [date.fromordinal(number) for number in range(first, last + 1)]
     answers = {evaluate(f"x {how} seen", terms, {"x": day, "seen": seen}, TODAY) for day in days}
     expected = answers.pop() if len(answers) == 1 else None
     assert value(f"about {how} seen", about=about, seen=seen) is expected

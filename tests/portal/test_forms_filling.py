@@ -222,9 +222,9 @@ def test_answers_are_written_and_read_and_what_does_not_fit_is_named() -> None:
         answers_from_json(made, wrong)
     assert [str(fault) for fault in caught.value.faults] == [
         "“more” is not known here",
-        "item a: “a” is “x”, which is no value of this item",
+        "item a: “a” is “x”, which cannot stand here",
         "item b: “b” is not known here",
-        "group g, row 1, item b: “b” is “3”, which is no value of this item",
+        "group g, row 1, item b: “b” is “3”, which cannot stand here",
         "group g, row 2: “values” must be an object, not something",
         "group h: “h” is not known here",
     ]

@@ -68,9 +68,26 @@ def test_patterns_that_blow_up_elsewhere_stay_within_their_states(pattern: str) 
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(", ")", "(a", "a)", "[", "[]", "[b-a]", "*", "a**", "a{", "a{2,1}", "a{x}", r"\b", r"\1"]
-    + ["(?=a)", "^a", "a$", "\\", "[[]", "(" * 30 + ")" * 30, "a" * (MOST_CHARACTERS + 1)]
-    + ["((a{999}){999}){999}", "(){999}" * 20, "a{2}{3}"],
+    [
+        *(
+            "(",
+            ")",
+            "(a",
+            "a)",
+            "[",
+            "[]",
+            "[b-a]",
+            "*",
+            "a**",
+            "a{",
+            "a{2,1}",
+            "a{x}",
+            r"\b",
+            r"\1",
+        ),
+        *("(?=a)", "^a", "a$", "\\", "[[]", "(" * 30 + ")" * 30, "a" * (MOST_CHARACTERS + 1)),
+        *("((a{999}){999}){999}", "(){999}" * 20, "a{2}{3}"),
+    ],
 )
 def test_what_is_no_pattern_of_ours_is_refused_with_the_character(pattern: str) -> None:
     with pytest.raises(PatternError) as caught:

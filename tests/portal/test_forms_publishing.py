@@ -51,7 +51,7 @@ def said(made: Form, **outside: Term) -> list[str]:
         ([item("A", "computed", rule="1", result="file")], "“result” is “file”"),
         ([item("A", rule="1 + 1")], "“rule” has no meaning for the kind integer"),
         ([item("A", **computed, rule='"x"')], "item A, rule: the rule gives a text; here it must"),
-        ([item("A", show_if="B")], "section 1, item A, show if: “B” is not an item"),
+        ([item("A", show_if="B")], "section 1, item A, show if: “B” is not a name"),
         ([item("A"), item("B", show_if="A")], "item B, show if: the rule gives a number"),
         ([item("A", show_if="A > 3")], "shown only if A has a certain answer, but A lies inside"),
         ([group("g", item("A"), show_if="A > 1")], "group g: is shown only if A has a certain"),
@@ -92,7 +92,7 @@ def test_code_lists_and_languages_are_looked_at() -> None:
     assert "code list a: the code list has no choices" in faults
     assert any(each.startswith("code list b, choice  x: “ x” is no code") for each in faults)
     assert "the code “en” is used twice" in faults
-    assert "the form names no language" in said(form(item("A"), languages=[]))
+    assert "no language is named" in said(form(item("A"), languages=[]))
 
 
 def test_a_reason_for_a_missing_value_is_not_also_a_choice() -> None:
@@ -137,7 +137,7 @@ def form_from_two_sections(show_if: str, inside: dict[str, Any], outside_rule: s
 
 def test_names_beyond_the_form_are_read_only_where_they_are_given() -> None:
     made = form(item("A", show_if="precrf.A49"))
-    assert any("“precrf.A49” is not an item" in each for each in said(made))
+    assert any("“precrf.A49” is not a name" in each for each in said(made))
     assert faults_of(made, {"precrf.A49": Term(Type.TRUTH)}) == []
 
 
