@@ -174,6 +174,25 @@ def test_what_is_no_form_is_refused(raw: str, said: str) -> None:
         form_from_json(raw)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"title": "Small"}, "“title” must be an object, not a text"),
+        ({"title": {"en": 3}}, "“title.en” must be a text, not a whole number"),
+        ({"title": {"en": "x" * 20_001}}, "“title.en” is longer than 20000 characters"),
+        ({"code": "x" * 20_001}, "“code” is longer than 20000 characters"),
+        ({"languages": ["en"] * 5_001}, "languages: there are more than 5000"),
+        ({"languages": [None]}, "“languages” must be a text, not nothing"),
+        ({"sections": [{"kind": "group"}]}, "section 1: “kind” is not known here"),
+    ],
+)
+def test_wrong_types_and_too_much_of_anything_are_refused(
+    settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(Faulty, match=re.escape(said)):
+        form_from_json(form_json(item("A"), **settings))
+
+
 @given(anything)
 @settings(max_examples=150, deadline=None)
 def test_data_that_is_no_form_raises_faulty_and_nothing_else(data: Any) -> None:

@@ -85,7 +85,16 @@ def test_patterns_that_blow_up_elsewhere_stay_within_their_states(pattern: str) 
             r"\b",
             r"\1",
         ),
-        *("(?=a)", "^a", "a$", "\\", "[[]", "(" * 30 + ")" * 30, "a" * (MOST_CHARACTERS + 1)),
+        *(
+            r"\1",
+            "(?=a)",
+            "^a",
+            "a$",
+            "\\",
+            "[[]",
+            "(" * 30 + ")" * 30,
+            "a" * (MOST_CHARACTERS + 1),
+        ),
         *("((a{999}){999}){999}", "(){999}" * 20, "a{2}{3}"),
     ],
 )

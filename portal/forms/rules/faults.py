@@ -50,7 +50,6 @@ SENTENCES: Mapping[str, str] = {
     "bad_value": N_("“%(key)s” is “%(value)s”, which cannot stand here"),
     "limits_crossed": N_("the lowest value %(least)s is above the highest %(most)s"),
     "both_required": N_("an item is required, or required if; not both"),
-    "hidden_default": N_("a computed item takes no first value and no default"),
     "rule_needed": N_("a computed item needs a rule and the kind of its result"),
     "rows_crossed": N_("at least %(least)s rows, at most %(most)s: no number fits"),
     "rows_of_one": N_("a group that does not repeat has no number of rows"),
@@ -70,7 +69,6 @@ SENTENCES: Mapping[str, str] = {
     "not_comparable": N_("%(left)s cannot be compared with %(right)s"),
     "not_a_code": N_("“%(code)s” is not a code of %(name)s; it has %(allowed)s"),
     "column": N_("%(what)s has a value in every row: use count, sum, min, max, mean or in"),
-    "not_a_column": N_("%(name)s() reads an item of a repeating group"),
     "literal_needed": N_("%(name)s() takes a constant in quotes like %(example)s"),
     "rule_result": N_("the rule gives %(found)s; here it must give %(wanted)s"),
     "cycle": N_("these depend on each other: %(way)s"),
@@ -98,7 +96,6 @@ SENTENCES: Mapping[str, str] = {
     "bad_delay": N_("the delay must lie between 1 and %(most)s %(unit)s"),
     "forced_timer": N_("a timer cannot force: that takes a person with a reason"),
     "idle_timer": N_("the timer is started by an action, but no action starts it"),
-    "no_timer": N_("there is no timer “%(code)s”"),
     "timer_at_once": N_("%(count)s timers of state “%(state)s” run out at the same moment"),
     "no_place": N_("state “%(state)s” is not in the other version: say where it goes"),
 }

@@ -116,6 +116,7 @@ class _Filling:
         self.answers, self.outside = answers, outside
         self.shown: set[At] = set()
         self.worked: dict[At, Value | None] = {}
+        self.columns: dict[str, tuple[Any, ...]] = {}
         for code in usable.order:
             self.work_out(self.form.spots[code])
 
@@ -158,11 +159,13 @@ class _Filling:
 
     def column(self, code: str) -> tuple[Any, ...]:
         """An item's values in all rows: none of a hidden group, one unknown of an unknown one."""
-        spot = self.form.spots[code]
-        around = self.surroundings(spot)
-        if around is not True:
-            return () if around is False else (None,)
-        return tuple(self.worked.get(at) for at in self.places(spot))
+        if code not in self.columns:
+            # whoever reads it comes after it, so it is whole
+            spot = self.form.spots[code]
+            around = self.surroundings(spot)
+            known = [self.worked.get(at) for at in self.places(spot)] if around else [around]
+            self.columns[code] = () if around is False else tuple(known)
+        return self.columns[code]
 
     def filled(self) -> Filled:
         places = [at for spot in self.form.spots.values() for at in self.places(spot)]
