@@ -121,3 +121,31 @@ def test_a_value_is_warned_of_exactly_when_it_is_outside_its_limits(activity_mbq
     outside = activity_mbq < 10 or activity_mbq > 50_000
     assert (VialWarningCode.ACTIVITY_IMPLAUSIBLE in codes) is outside
     assert (VialWarningCode.VOLUME_IMPLAUSIBLE in codes) is (volume_ml < 0.2 or volume_ml > 20)
+
+
+@pytest.mark.requirement("TS-062")
+@pytest.mark.parametrize(
+    ("minutes", "code"),
+    [
+        (-60, VialWarningCode.FILLED_IN_FUTURE),  # the clock is an hour ahead
+        (-6, VialWarningCode.FILLED_IN_FUTURE),
+        (-5, None),
+        (1, None),
+        (45, None),
+        (46, VialWarningCode.ARRIVED_LATE),
+        (60, VialWarningCode.ARRIVED_LATE),  # the clock is an hour behind
+    ],
+)
+def test_a_dispensers_clock_that_is_off_is_told_by_when_the_file_came(minutes, code):
+    arrived_at = GOOD.filled_at + timedelta(minutes=minutes)
+    found = vial_warnings(GOOD, LIMITS, now=NOW, zone=COPENHAGEN, arrived_at=arrived_at)
+    facts = {"filled_at": GOOD.filled_at, "arrived_at": arrived_at}
+    assert found == ([VialWarning(code, facts)] if code else [])
+
+
+@pytest.mark.requirement("TS-062")
+def test_in_the_hour_that_the_night_of_summer_time_has_twice_the_clock_is_right():
+    second_half_past_two = datetime(2026, 10, 25, 2, 30, tzinfo=COPENHAGEN, fold=1)
+    facts = replace(GOOD, lot=None, use_before=None, filled_at=second_half_past_two)
+    came = datetime(2026, 10, 25, 1, 31, tzinfo=UTC)
+    assert vial_warnings(facts, LIMITS, now=came, zone=COPENHAGEN, arrived_at=came) == []

@@ -345,6 +345,8 @@ def test_an_unknown_lot_or_customer_is_held_told_of_and_settled(world, folder, c
         ({"expires_at": NOON - timedelta(minutes=5)}, "past_use_before"),
         ({"activity_mbq": 60_000.0}, "activity_implausible"),
         ({"volume_ml": 0.05}, "volume_implausible"),
+        ({"filled_at": VIAL.filled_at + timedelta(hours=1)}, "filled_in_future"),
+        ({"filled_at": VIAL.filled_at - timedelta(hours=1)}, "arrived_late"),
     ],
 )
 def test_a_remarkable_vial_is_kept_with_a_warning(world, folder, changes, warning):

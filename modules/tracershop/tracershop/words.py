@@ -174,6 +174,12 @@ _SENTENCES: dict[type, dict[Any, Any]] = {
         VialWarningCode.ACTIVITY_IMPLAUSIBLE: _("The activity is outside plausible limits."),
         VialWarningCode.VOLUME_IMPLAUSIBLE: _("The volume is outside plausible limits."),
         VialWarningCode.TYPED_BY_HAND: _("A value was typed by a person, not measured."),
+        VialWarningCode.FILLED_IN_FUTURE: _(
+            "Filled in the future: is the dispenser's clock right? Its activity depends on it."
+        ),
+        VialWarningCode.ARRIVED_LATE: _(
+            "Its file came long after the filling: late, or the dispenser's clock is wrong?"
+        ),
     },
     SetupDoubtCode: {
         SetupDoubtCode.BEFORE_SYNTHESIS: _(

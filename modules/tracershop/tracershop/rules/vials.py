@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from tracershop.rules.findings import Finding
@@ -51,6 +51,16 @@ class VialWarningCode(StrEnum):
     ACTIVITY_IMPLAUSIBLE = "activity_implausible"  # facts: activity_mbq, min_mbq, max_mbq
     VOLUME_IMPLAUSIBLE = "volume_implausible"  # facts: volume_ml, min_ml, max_ml
     TYPED_BY_HAND = "typed_by_hand"  # facts: fields
+    # The dispenser's clock may be wrong, an hour at the change of summer time above all: for F-18
+    # that makes almost half of the activity.
+    FILLED_IN_FUTURE = "filled_in_future"  # facts: filled_at, arrived_at
+    ARRIVED_LATE = "arrived_late"  # facts: filled_at, arrived_at
+
+
+CLOCKS_AGREE = timedelta(minutes=5)
+"""So much ahead of ours a dispenser's clock may be, and nobody is told."""
+USUAL_DELAY = timedelta(minutes=45)
+"""A file is written as its vial is filled: one that comes later is late, or an hour is missing."""
 
 
 class VialWarning(Finding[VialWarningCode]):
@@ -58,14 +68,30 @@ class VialWarning(Finding[VialWarningCode]):
 
 
 def vial_warnings(
-    facts: VialFacts, limits: VialLimits, *, now: datetime, zone: tzinfo
+    facts: VialFacts,
+    limits: VialLimits,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    arrived_at: datetime | None = None,
 ) -> list[VialWarning]:
     """All warnings of a vial, in the order of `VialWarningCode`.
 
     The lot's date is compared with the day of filling on the calendar of `zone`. A lot that could
-    not be read and an expiry that was not given make no warning here.
+    not be read and an expiry that was not given make no warning here. `arrived_at` is when the
+    dispenser's file came; without one the dispenser's clock is not judged.
     """
-    return [*_date_warnings(facts, now, zone), *_value_warnings(facts, limits)]
+    found = [*_date_warnings(facts, now, zone), *_value_warnings(facts, limits)]
+    return found if arrived_at is None else [*found, *_clock_warnings(facts.filled_at, arrived_at)]
+
+
+def _clock_warnings(filled_at: datetime, arrived_at: datetime) -> Iterator[VialWarning]:
+    ahead = as_utc(filled_at, "filled_at") - as_utc(arrived_at, "arrived_at")
+    facts = {"filled_at": filled_at, "arrived_at": arrived_at}
+    if ahead > CLOCKS_AGREE:
+        yield VialWarning(VialWarningCode.FILLED_IN_FUTURE, facts)
+    elif -ahead > USUAL_DELAY:
+        yield VialWarning(VialWarningCode.ARRIVED_LATE, facts)
 
 
 def _date_warnings(facts: VialFacts, now: datetime, zone: tzinfo) -> Iterator[VialWarning]:

@@ -237,7 +237,7 @@ def take_vial(
         dispenser=vial.dispenser[:100],
         position=(vial.position or vial.part)[:40],
         value_status=str(vial.value_status or Vial.ValueStatus.INSTRUMENT),
-        warnings=_warnings(vial, lot, tracer, now or timezone.now()),
+        warnings=_warnings(vial, lot, tracer, now or timezone.now(), source),
         source=source,
     )
     try:
@@ -302,7 +302,11 @@ def _same_label(one: str, other: str) -> bool:
 
 
 def _warnings(
-    vial: DispensedVial, lot: LotNumber | None, tracer: Tracer | None, now: datetime
+    vial: DispensedVial,
+    lot: LotNumber | None,
+    tracer: Tracer | None,
+    now: datetime,
+    source: InboundMessage | None,
 ) -> list[str]:
     typed = () if vial.value_status in (None, "instrument") else ("activity_mbq",)
     facts = VialFacts(
@@ -313,10 +317,12 @@ def _warnings(
         volume_ml=vial.volume_ml,
         typed_fields=typed,
     )
-    return warnings_of(facts, tracer, now)
+    return warnings_of(facts, tracer, now, arrived_at=source.received_at if source else None)
 
 
-def warnings_of(facts: VialFacts, tracer: Tracer | None, now: datetime) -> list[str]:
+def warnings_of(
+    facts: VialFacts, tracer: Tracer | None, now: datetime, *, arrived_at: datetime | None = None
+) -> list[str]:
     """Codes of what is remarkable about a vial, by its tracer's limits."""
     infinite = float("inf")
     limits = (
@@ -324,5 +330,5 @@ def warnings_of(facts: VialFacts, tracer: Tracer | None, now: datetime) -> list[
         if tracer
         else VialLimits(0, infinite, 0, infinite)
     )
-    found = vial_warnings(facts, limits, now=now, zone=site_zone())
+    found = vial_warnings(facts, limits, now=now, zone=site_zone(), arrived_at=arrived_at)
     return [str(warning.code) for warning in found]
