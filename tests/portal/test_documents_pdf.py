@@ -56,6 +56,7 @@ LABELS = {
     "ordered_for": "Ordered for",
     "due_activity": "That is at delivery, MBq",
     "ghost": "Ghost order: added by production",
+    "moved": "Moved to an earlier delivery",
     "ordered_activity": "Ordered activity",
     "ordered_injections": "Ordered injections",
     "delivered_activity": "Delivered activity",
