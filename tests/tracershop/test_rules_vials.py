@@ -105,7 +105,9 @@ def test_all_warnings_are_given_at_once():
         volume_ml=0,
         typed_fields=("activity",),
     )
-    assert [warning.code for warning in found] == list(VialWarningCode)
+    of_the_clock = {VialWarningCode.FILLED_IN_FUTURE, VialWarningCode.ARRIVED_LATE}
+    expected = [code for code in VialWarningCode if code not in of_the_clock]
+    assert [warning.code for warning in found] == expected
 
 
 def test_limits_the_wrong_way_round_are_refused():
