@@ -136,6 +136,28 @@ class Signable:
     payload: str
 
 
+@dataclass(frozen=True)
+class DesignArea:
+    """What a module makes of forms and flows that are designed in the portal's editors.
+
+    Everything dotted is called with the design (`portal.forms.models.Design`) that is looked at:
+    what there is may differ from one to the next.
+    """
+
+    code: str
+    label: Any
+    form_names: str = ""
+    """Dotted ``(design) -> Mapping[str, Term]``: names that a form's rules may read beyond it."""
+    flow_facts: str = ""
+    """Dotted ``(design) -> Sequence[Fact]``: what guards may read."""
+    flow_roles: str = ""
+    """Dotted ``(design) -> Mapping[str, label]``: who may take transitions."""
+    flow_actions: str = ""
+    """Dotted ``(design) -> Registry``: the actions there are (`portal.flows.rules.publishing`)."""
+    connectors: tuple[str, ...] = ()
+    """Codes of the outside systems that first values come from and answers go to."""
+
+
 class PortalModule(AppConfig):
     """Declaration of a module (or of one of the portal's own apps). Attributes only."""
 
@@ -158,6 +180,7 @@ class PortalModule(AppConfig):
     inbox_handlers: ClassVar[tuple[InboxHandler, ...]] = ()
     health_checks: ClassVar[tuple[HealthCheck, ...]] = ()
     signables: ClassVar[tuple[Signable, ...]] = ()
+    design_areas: ClassVar[tuple[DesignArea, ...]] = ()
     clinical_settings: ClassVar[str | None] = None
     """Dotted ``() -> dict``: the configuration that decides clinical behaviour, to be signed
     (OP-005); of what ``portal.signing.canonical`` can write, in a fixed order."""
@@ -215,6 +238,7 @@ _KINDS: dict[str, type] = {
     "inbox_handlers": InboxHandler,
     "health_checks": HealthCheck,
     "signables": Signable,
+    "design_areas": DesignArea,
 }
 
 
@@ -323,6 +347,12 @@ class Registry:
 
     def signable(self, code: str) -> Signable | None:
         return next((item for item in self._all("signables") if item.code == code), None)
+
+    def design_areas(self) -> list[DesignArea]:
+        return list(self._all("design_areas"))
+
+    def design_area(self, code: str) -> DesignArea | None:
+        return next((area for area in self._all("design_areas") if area.code == code), None)
 
     def task_sources(self) -> list[tuple[PortalModule, Callable[..., Iterable[Any]]]]:
         """Each module with what tells its tasks; a source is imported when it is called."""

@@ -45,6 +45,7 @@ __all__ = [
     "Masked",
     "PersonalCharField",
     "PersonalDateField",
+    "PersonalJSONField",
     "PersonalTextField",
     "may_see_personal",
     "searchable",
@@ -113,4 +114,8 @@ class PersonalTextField(PersonalField, models.TextField):
 
 
 class PersonalDateField(PersonalField, models.DateField):
+    pass
+
+
+class PersonalJSONField(PersonalField, models.JSONField):
     pass

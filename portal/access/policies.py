@@ -276,3 +276,19 @@ class AnyOf:
 
     def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
         return [line for scope in self.scopes for line in scope.reasons(held, privilege, obj)]
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """In reach of a scope, and fulfilling a condition too: as SQL, and of one object."""
+
+    scope: Scope
+    condition: Callable[[Held], Q]
+    fulfils: Callable[[Held, Any], bool]
+
+    def q(self, held: Held, privilege: str) -> Q | None:
+        found = self.scope.q(held, privilege)
+        return None if found is None else found & self.condition(held)
+
+    def reasons(self, held: Held, privilege: str, obj: Model) -> list[str]:
+        return self.scope.reasons(held, privilege, obj) if self.fulfils(held, obj) else []

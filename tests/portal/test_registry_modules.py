@@ -111,7 +111,7 @@ def test_a_module_is_found_by_the_entry_point_of_its_distribution(
         "[hospital_portal.modules]\ndummy = dummy.apps:Dummy\n"
     )
     told = start(None, "migrate", "check", path=tmp_path)
-    assert told["modules"] == ["dummy", "tracershop"]
+    assert told["modules"] == ["digital_review", "dummy", "tracershop"]
     assert told["quarantined"] == {}
     assert "dummy.0001_initial" in told["migrate"]
     assert "no issues" in told["check"]

@@ -47,6 +47,9 @@ PORTAL_APPS = [
     "portal.signing",
     "portal.documents",
     "portal.inbox",
+    "portal.connectors",
+    "portal.forms",
+    "portal.flows",
     "portal.operations",
     "portal.content",
 ]

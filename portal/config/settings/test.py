@@ -32,6 +32,7 @@ PORTAL_MODULE_SETTINGS = {
         "consignor_address": "Cyklotronvej 4\n2100 København Ø\nDanmark",
         "emergency_phone": "+45 00 00 00 00",
     },
+    "digital_review": {"slides_folder": str(STATE / "slides")},
     **PORTAL_MODULE_SETTINGS,
 }
 INSTALLED_APPS = installed_apps(PORTAL_MODULE_SETTINGS)

@@ -1,0 +1,5 @@
+"""Addresses of slides."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
