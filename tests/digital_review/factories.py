@@ -263,7 +263,7 @@ def make_case(world: World, number: str = "SK-0001", **values: Any) -> Case:
     fields: dict[str, Any] = {
         "review_type": world.review_type,
         "registered_on": timezone.localdate(),
-        "flow_version": world.review_type.flow.versions.get(),
+        "flow_version": world.review_type.flow.versions.order_by("number").first(),
         "flow_state": "precrf_start",
         "flow_since": timezone.now(),
         **values,

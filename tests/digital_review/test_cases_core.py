@@ -49,6 +49,12 @@ def done() -> Done:
     return done
 
 
+@pytest.fixture(autouse=True)
+def _own_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which actions there are is tried with the module's own conduct."""
+    monkeypatch.setattr(cases, "actions_for", lambda version: {})
+
+
 @pytest.fixture
 def conduct(done: Done) -> Conduct:
     return Conduct(
