@@ -112,7 +112,7 @@ def _servers() -> Generator[str, None, None]:
             if "REDIS_URL" not in os.environ:
                 started.append(embedded.start_redis(folder / "redis", durable=False))
                 os.environ["REDIS_URL"] = started[-1].url
-            os.environ["DJANGO_SETTINGS_MODULE"] = "portal.config.settings.test"
+            os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
             os.environ["PORTAL_STATE_DIR"] = str(folder / "state")
             server_url = embedded.with_database(url, "postgres")
             _make_template(server_url)
