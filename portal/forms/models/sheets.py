@@ -54,9 +54,7 @@ class UnsavedInput(models.Model):
     is saved. It outlives a closed browser (DR-007).
     """
 
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
-    )
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     sheet_type = models.CharField(max_length=100)
     """As the audit trail names it: ``digital_review.caseform``."""
     sheet_id = models.BigIntegerField()
