@@ -74,6 +74,9 @@ class UnsavedInput(models.Model):
         ]
         indexes = [models.Index(fields=["sheet_type", "sheet_id"])]
 
+    def __str__(self) -> str:
+        return f"{self.person} {self.sheet_type} {self.sheet_id}"
+
 
 class AnswerFile(models.Model):
     """A file given as an answer; the answer is its `Reference`. Never changed, seldom large."""
@@ -94,3 +97,6 @@ class AnswerFile(models.Model):
     class Meta:
         indexes = [models.Index(fields=["sheet_type", "sheet_id"])]
         triggers = append_only()
+
+    def __str__(self) -> str:
+        return self.name
