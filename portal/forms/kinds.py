@@ -14,13 +14,13 @@ from django.utils.module_loading import import_string
 
 from portal.forms.models import Design, DesignVersion, FormDesign, FormVersion
 from portal.forms.models.designs import DESIGN_FORMS, PUBLISH_FORMS
-from portal.forms.rules.codec import read, write
 from portal.forms.rules.definition import Form, form_from_json, form_to_json
 from portal.forms.rules.difference import Change, difference
 from portal.forms.rules.faults import Fault
 from portal.forms.rules.publishing import faults_of
 from portal.forms.rules.terms import Term
 from portal.forms.rules.texts import Words
+from portal.forms.selectors import terms_to_json
 from portal.registry import registry
 
 
@@ -67,16 +67,6 @@ def names_of(design: Any) -> Mapping[str, Term]:
         return {}
     found: Mapping[str, Term] = import_string(area.form_names)(design)
     return found
-
-
-def terms_to_json(terms: Mapping[str, Term]) -> dict[str, Any]:
-    """Names with what they stand for, as `FormVersion.outside` keeps them."""
-    return {name: write(term) for name, term in terms.items()}
-
-
-def terms_from_json(data: Mapping[str, Any]) -> dict[str, Term]:
-    """What `terms_to_json` wrote. Faulty."""
-    return {name: read(Term, each) for name, each in data.items()}
 
 
 def change_to_json(change: Change) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from portal.audit.models import AuditEntry
-from portal.forms.kinds import FORMS, terms_from_json
+from portal.forms.kinds import FORMS
 from portal.forms.models import FormDesign, FormVersion
 from portal.forms.rules.terms import Term, Type
+from portal.forms.selectors import terms_from_json
 from portal.forms.services.designs import (
     FaultyDesign,
     begin_draft,
