@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -14,7 +16,7 @@ from portal.organisation.models import Unit
 from portal.records.models import Record
 
 
-def to_person(verbose_name: object, *, null: bool = False) -> models.ForeignKey:
+def to_person(verbose_name: Any, *, null: bool = False) -> models.ForeignKey:
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
