@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from portal.access.forms import UnitField
+from portal.access.forms import ReasonForm, UnitField
 from portal.forms.rules.definition import CODE
 from portal.forms.selectors_designs import area_labels
 
@@ -65,6 +65,12 @@ class NewForm(WhereForm):
         initial=[settings.LANGUAGE_CODE],
         help_text=_("Every text of it is given in each; more can be added later."),
     )
+
+
+class PublishForm(ReasonForm):
+    """Publishes what its person has seen: the draft as it was when they were asked."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
 class CopyForm(WhereForm):

@@ -1,10 +1,11 @@
-"""Pages about forms that are designed: the list, a form with its versions, and what is done to it."""
+"""Pages about the forms that there are: the list, a form with its versions, acts on both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,13 +14,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from portal.access.acts import ask
 from portal.access.decision import can, visible
 from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.forms import selectors_designs as selectors
-from portal.forms.design_forms import CopyForm, ImportForm, NewForm
+from portal.forms.design_forms import CopyForm, ImportForm, NewForm, PublishForm
 from portal.forms.kinds import FORMS
 from portal.forms.models import FormDesign, FormVersion
 from portal.forms.services import designs as services
@@ -59,13 +61,10 @@ def designs(request: HttpRequest) -> HttpResponse:
     require_designer(request)
     text, area = request.GET.get("q", "").strip(), request.GET.get("area", "")
     found = selectors.designs(FORMS, request.user, text=text, area=area)
-    context = {
-        "page": Paginator(found, 50).get_page(request.GET.get("page")),
-        "q": text,
-        "area": area,
-        "areas": selectors.area_labels(),
-        "states": dict(State.choices),
-    }
+    page, areas = Paginator(found, 50).get_page(request.GET.get("page")), selectors.area_labels()
+    for each in page:
+        each.area_label = areas.get(each.area, each.area)
+    context = {"page": page, "q": text, "area": area, "areas": areas}
     return render(request, "forms/design_list.html", context)
 
 
@@ -192,7 +191,9 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     draft = draft_of(request, pk)
     if not can(request.user, FORMS.may_publish, draft):
         raise PermissionDenied
-    opened = request.POST.get("version", "")
+    faults = FORMS.faults(draft.design, FORMS.read(draft.content))
+    if faults:
+        return _to_the_faults(request, draft, len(faults))
     former = (
         FormVersion.objects.filter(design=draft.design, state=State.PUBLISHED)
         .order_by("-number")
@@ -200,18 +201,18 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     )
     lines = _what_changes(former, draft)
 
-    def act(reason: str) -> None:
+    def act(reason: str, version: int | None) -> None:
         services.publish_version(
             FORMS,
             actor=request.user,
             version_id=draft.pk,
-            opened_version=int(opened) if opened.isdecimal() else draft.version,
+            opened_version=version or 0,
             reason=reason,
         )
 
     return ask(
         request,
-        ReasonForm(request.POST or None),
+        PublishForm(request.POST or None, initial={"version": draft.version}),
         act,
         title=_("Publish version %(number)s") % {"number": draft.number},
         words=_("New answers to “%(form)s” are given on this version. It never changes again.")
@@ -221,19 +222,26 @@ def publish(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+def _to_the_faults(request: HttpRequest, draft: FormVersion, count: int) -> HttpResponse:
+    """What keeps it from being published is listed in the editor, each with the way to it."""
+    messages.error(
+        request,
+        ngettext(
+            "This version cannot be published yet: %(count)s fault is left.",
+            "This version cannot be published yet: %(count)s faults are left.",
+            count,
+        )
+        % {"count": count},
+    )
+    address = f"{reverse('forms:editor', args=[draft.pk])}?tab=faults"
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(address)
+    return redirect(address)
+
+
 def _what_changes(former: FormVersion | None, draft: FormVersion) -> list[str]:
-    """Faults first, then what is at risk, each in a line."""
+    """What the new version is to the one before it, in a few lines."""
     content = FORMS.read(draft.content)
-    faults = FORMS.faults(draft.design, content)
-    if faults:
-        return [
-            ngettext(
-                "%(count)s fault is left: see “What is missing” in the editor.",
-                "%(count)s faults are left: see “What is missing” in the editor.",
-                len(faults),
-            )
-            % {"count": len(faults)}
-        ]
     if former is None:
         return []
     compared = selectors.difference_between(FORMS.read(former.content), content)
