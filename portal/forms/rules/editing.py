@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from portal.forms.rules.definition import CodeList, Form, Group, Item, Kind, Section
+from portal.forms.rules.items import FITS
 from portal.forms.rules.renaming import renamed_in_form
 from portal.forms.rules.texts import Words
 from portal.forms.rules.tree import (
@@ -185,3 +186,10 @@ def moved_to(form: Form, at: Address, to: Address) -> tuple[Form, Address]:
 def used_by(form: Form, code_list: CodeList) -> list[Item]:
     """The items that offer a code list."""
     return [spot.item for spot in form.all_spots() if spot.item.code_list == code_list.code]
+
+
+def of_kind(item: Item, kind: Kind) -> Item:
+    """The item as another kind; settings that have no meaning there are gone."""
+    plain = Item(item.code, kind, item.label)
+    gone = {key: getattr(plain, key) for key, kinds in FITS.items() if kind not in kinds}
+    return replace(item, kind=kind, **gone)
