@@ -76,6 +76,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("flows:version", found.pk)
     machine = machine_from_json(found.content)
     context = _context(request, found, machine, _chosen(request.GET, machine))
+    context["focus"] = bool(getattr(request, "htmx", False))
     return render(request, "flows/editor.html", context)
 
 
@@ -395,7 +396,9 @@ def _answer(
     if form is not None:
         answer = render(request, "flows/_kept.html", {**context, "oob": True}, status=status)
     else:
-        answer = render(request, "flows/_editor.html", {**context, "focus": True}, status=status)
+        # what was just added is what is typed in next
+        context["focus"] = bool(chosen.what) and request.POST.get(chosen.what) != chosen.code
+        answer = render(request, "flows/_editor.html", context, status=status)
         address = f"{reverse('flows:edit', args=[draft.pk])}{chosen.query}"
         answer["HX-Replace-Url"] = address
     if status == 200:
