@@ -1,5 +1,6 @@
 // The portal's script: bundled by `npm run build`, loaded deferred by base.html.
 import { startClock } from "./clock.js";
+import { startFlowEditor } from "./flow-editor.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkeys.js";
 import { startSheets } from "./sheet.js";
@@ -12,3 +13,4 @@ startSheets();
 startUi();
 startClock();
 startLive();
+startFlowEditor();
