@@ -159,6 +159,8 @@ class DesignArea:
     """Dotted ``(design) -> Mapping[str, label]``: who may take transitions."""
     flow_actions: str = ""
     """Dotted ``(design) -> Registry``: the actions there are (`portal.flows.rules.publishing`)."""
+    conduct: str = ""
+    """Dotted `portal.flows.services.cases.Conduct`: how the area's cases are conducted."""
     connectors: tuple[str, ...] = ()
     """Codes of the outside systems that first values come from and answers go to."""
 

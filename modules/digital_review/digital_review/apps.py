@@ -121,7 +121,10 @@ class DigitalReview(PortalModule):
     urls = "digital_review.urls"
     navigation = (
         NavigationItem(
-            _("Patients in review"), "digital_review:overview", "users", ("digital_review.see_reviews",)
+            _("Patients in review"),
+            "digital_review:overview",
+            "users",
+            ("digital_review.see_reviews",),
         ),
         NavigationItem(
             _("Meetings"), "digital_review:meetings", "calendar", ("digital_review.see_reviews",)
@@ -147,6 +150,7 @@ class DigitalReview(PortalModule):
             flow_facts="digital_review.selectors.facts.flow_facts",
             flow_roles="digital_review.rules.conduct.flow_roles",
             flow_actions="digital_review.rules.conduct.flow_actions",
+            conduct="digital_review.services.conduct.CONDUCT",
             connectors=("registry", "laboratory"),
         ),
     )

@@ -54,9 +54,7 @@ class UnsavedInput(models.Model):
     is saved. It outlives a closed browser (DR-007).
     """
 
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
-    )
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     sheet_type = models.CharField(max_length=100)
     """As the audit trail names it: ``digital_review.caseform``."""
     sheet_id = models.BigIntegerField()
@@ -75,6 +73,9 @@ class UnsavedInput(models.Model):
             )
         ]
         indexes = [models.Index(fields=["sheet_type", "sheet_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.sheet_type} {self.sheet_id}"
 
 
 class AnswerFile(models.Model):
@@ -96,3 +97,6 @@ class AnswerFile(models.Model):
     class Meta:
         indexes = [models.Index(fields=["sheet_type", "sheet_id"])]
         triggers = append_only()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""Writing forms: answering them (`sheets`), designing them (`designs`)."""

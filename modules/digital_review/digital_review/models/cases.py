@@ -106,7 +106,9 @@ class CaseForm(Sheet):
     signature = models.ForeignKey(
         Signature, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    transcribed = models.BooleanField(_("transcribed from the signed paper original"), default=False)
+    transcribed = models.BooleanField(
+        _("transcribed from the signed paper original"), default=False
+    )
 
     access = form_policy()
 

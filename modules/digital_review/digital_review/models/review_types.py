@@ -17,7 +17,7 @@ _RESTORE = {"restore": SET_UP}
 
 
 class ReviewType(Record):
-    """One kind of central review, such as MDS-BMF. The unit that owns it is where roles are held."""
+    """One kind of central review, such as MDS-BMF. Roles are held at the unit that owns it."""
 
     unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
     code = models.SlugField(_("code"), max_length=40)
@@ -39,7 +39,9 @@ class ReviewType(Record):
     )
     # where in its forms the diagnoses stand, as facts: "precrf.A50"
     working_diagnosis = models.CharField(_("working diagnosis"), max_length=130, blank=True)
-    local_diagnosis = models.CharField(_("local pathologist's diagnosis"), max_length=130, blank=True)
+    local_diagnosis = models.CharField(
+        _("local pathologist's diagnosis"), max_length=130, blank=True
+    )
     diagnosis = models.CharField(_("classifying diagnosis"), max_length=130)
 
     access = review_policy("", **_RESTORE)
@@ -147,9 +149,7 @@ class OutcomeSpecialist(Record):
     """Who signs reviews that end in this outcome."""
 
     outcome = models.ForeignKey(Outcome, on_delete=models.PROTECT, related_name="responsible")
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
-    )
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
 
     access = review_policy("outcome__review_type", **_RESTORE)
 
