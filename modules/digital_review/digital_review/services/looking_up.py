@@ -8,6 +8,7 @@ from typing import Any
 
 from digital_review.rules.numbers import LONGEST, clean_number
 from digital_review.services.cases import PatientFacts
+from portal.connectors.problems import Code, Problem
 from portal.connectors.services import read
 from portal.organisation.models import Unit
 
@@ -60,8 +61,10 @@ def look_up(number: str) -> LookedUp:
 
 
 def _said(number: str, value: Any, as_of: datetime | None, *, fresh: bool) -> LookedUp:
-    """An answer that is half or strange gives what can be read of it."""
+    """What can be read of the answer; of one that is strange, or of somebody else, nothing."""
     said = value if isinstance(value, dict) else {}
+    if clean_number(str(said.get("number") or "")) != number:
+        return LookedUp(number, problem=Problem(Code.WRONG).words)
     code = str(said.get("hospital") or "")
     hospitals = Unit.objects.open().filter(kind=Unit.Kind.HOSPITAL, code=code)
     return LookedUp(
