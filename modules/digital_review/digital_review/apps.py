@@ -8,7 +8,15 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal.registry import DesignArea, NavigationItem, PortalModule, Privilege, Role
+from portal.registry import (
+    DesignArea,
+    LiveTopic,
+    NavigationItem,
+    PeriodicTask,
+    PortalModule,
+    Privilege,
+    Role,
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,26 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+    )
+    live_topics = (
+        LiveTopic(
+            r"digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
+        ),
+        LiveTopic(
+            r"digital_review/meeting/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_see_meeting",
+        ),
+        LiveTopic(
+            r"digital_review/room/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_enter_room",
+        ),
+        LiveTopic(
+            r"digital_review/minutes/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_read_minutes",
+        ),
+    )
+    periodic_tasks = (
+        PeriodicTask("meetings: prepare", "digital_review.tasks.prepare_review_meetings", 600),
     )
     design_areas = (
         DesignArea(

@@ -88,7 +88,7 @@ def reorder_patient(*, actor: Any, item_id: int, to: int, reason: str = "") -> N
     if item is None:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     meeting = _listed(actor, item.meeting_id, running=True)
-    rows = {row.pk: row for row in meeting.items.select_for_update(no_key=True)}
+    rows = {row.pk: row for row in AgendaItem.objects.filter(meeting=meeting).select_for_update(no_key=True)}
     if item_id not in rows:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     for position, key in enumerate(reordered(list(rows), item_id, to), 1):
@@ -115,7 +115,7 @@ def _not_removed(meeting: Meeting, found: Sequence[Eligible]) -> list[Eligible]:
 def _append(
     meeting: Meeting, found: Sequence[Eligible], act: str | None = "digital_review.patient_listed"
 ) -> list[AgendaItem]:
-    last = meeting.items.aggregate(last=Max("position"))["last"] or 0
+    last = AgendaItem.objects.filter(meeting=meeting).aggregate(last=Max("position"))["last"] or 0
     items = create_many(
         AgendaItem,
         [
@@ -140,6 +140,10 @@ def _listed(actor: Any, meeting_id: int, *, running: bool = False) -> Meeting:
     if meeting.status not in (("planned", "running") if running else ("planned",)):
         raise Refused(_("The list of this meeting is closed."), code="closed")
     return meeting
+
+
+def ask_follow_ups(actor: Any, meeting: Meeting) -> None:
+    """Within the caller's transaction: of repeating patients, what falls due by the meeting."""
 
 
 def _item(actor: Any, item_id: int) -> AgendaItem:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import Meeting, Participant, ReviewType
+from digital_review.models import AgendaItem, Meeting, Participant, ReviewType
 from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY
 from digital_review.selectors.meeting_topics import announce_meeting
 from digital_review.selectors.meetings import OFFICES, PART_NEEDS, invited
@@ -115,7 +115,7 @@ def cancel_meeting(*, actor: Any, meeting_id: int, reason: str) -> Meeting:
     """Cancel a planned meeting, with a reason. Its patients belong on the next list again."""
     meeting = planned(actor, meeting_id)
     _needs(reason)
-    waiting = meeting.items.filter(status="to_discuss")
+    waiting = AgendaItem.objects.filter(meeting=meeting, status="to_discuss")
     change_many(waiting.select_for_update(no_key=True), status="postponed")
     meeting.status = Meeting.Status.CANCELLED
     meeting.save()
@@ -265,7 +265,7 @@ def _add(meeting: Meeting, person: Any, part: Part, officer: Any = None) -> Part
 
 def _end_stale_deputies(meeting: Meeting) -> None:
     """Who stood in for somebody that is not the officer any more stands in for nobody."""
-    for row in meeting.participants.filter(deputises_for__isnull=False):
+    for row in Participant.objects.filter(meeting=meeting, deputises_for__isnull=False):
         if row.deputises_for_id != getattr(meeting, f"{row.part}_id"):
             soft_delete(row)
 
