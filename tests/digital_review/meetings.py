@@ -48,7 +48,8 @@ def plan_today(world: World, *numbers: str, **values: Any) -> Meeting:
 
 
 def items(meeting: Meeting) -> list[AgendaItem]:
-    return list(meeting.items.select_related("case__patient").order_by("position", "pk"))
+    found = AgendaItem.objects.filter(meeting=meeting).select_related("case__patient")
+    return list(found.order_by("position", "pk"))
 
 
 def numbers_on(meeting: Meeting) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +14,15 @@ from django.utils.translation import gettext_lazy as _
 from digital_review.models import AgendaItem, CaseForm, Meeting
 from digital_review.selectors.meeting_topics import announce_meeting, minutes_topic, room_topic
 from digital_review.selectors.room import minute_keeper, place_of
+from digital_review.services.case_forms import RULES
+from digital_review.services.opening import open_form
 from digital_review.services.opinions import locked_item, locked_meeting, must_lead
 from portal.audit.services import record
 from portal.forms.models import UnsavedInput
 from portal.forms.services import sheets
 from portal.live.services import publish
 from portal.records.errors import Refused
-from portal.records.services import change_many, writes
+from portal.records.services import change_many, locked, writes
 
 EARLIEST = timedelta(hours=12)
 """A meeting is not opened by mistake months before it is held."""
@@ -66,6 +69,22 @@ def show_patient(*, actor: Any, meeting_id: int, item_id: int) -> AgendaItem:
         record("digital_review.patient_shown", item.case, data={"meeting": str(meeting)})
         publish(room_topic(meeting.pk), "shown", item.pk)
     return item
+
+
+def _begin_minutes(actor: Any, item: AgendaItem) -> CaseForm:
+    """The form that the meeting writes, with what the other forms say already (C5-C8)."""
+    slot = (
+        FormSlot.objects.filter(
+            review_type=item.meeting.review_type_id, filled_by=FormSlot.FilledBy.MEETING
+        )
+        .order_by("order", "pk")
+        .first()
+    )
+    if slot is None:
+        raise Refused(_("This review has no form that the meeting writes."), code="no_form")
+    cases = Case.objects.select_related("review_type__unit", "patient__hospital")
+    case = locked(cases, item.case_id)
+    return open_form(actor=actor, case=case, slot=slot)
 
 
 # --- the pen ---------------------------------------------------------------------------------
@@ -198,9 +217,7 @@ def _may_write(actor: Any, form: CaseForm) -> None:
         raise Refused(_("The chairman or the secretary writes the minutes."), code="not_writer")
 
 
-MINUTES = sheets.SheetRules(
-    model=CaseForm, require_fill=_may_write, topic=lambda form: minutes_topic(form.pk)
-)
+MINUTES = replace(RULES, require_fill=_may_write, topic=lambda form: minutes_topic(form.pk))
 """The form of the central review, as the meeting writes it."""
 
 
@@ -209,7 +226,7 @@ MINUTES = sheets.SheetRules(
 
 @writes
 def finish_patient(
-    *, actor: Any, item_id: int, version: int, confirmed: Collection[str] = ()
+    *, actor: Any, item_id: int, confirmed: Collection[str] = ()
 ) -> AgendaItem:
     """The patient was discussed: what was written is saved and completed, and the flow goes on.
 
