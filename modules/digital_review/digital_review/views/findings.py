@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -9,12 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from digital_review.models import CaseForm
-from digital_review.selectors.findings import findings_of
+from digital_review.models import AgendaItem, CaseForm, Meeting
 from digital_review.selectors.meeting_topics import meeting_topic
+from digital_review.selectors.meetings import items_of
 from digital_review.selectors.opinions import agreement_of
 from digital_review.selectors.room import place_of
-from digital_review.services.signing import MEANING, sign_form
+from digital_review.services.signing import MEANING, may_sign, sign_form
+from digital_review.services.telling import responsible_for
 from digital_review.services.video import video_address
 from digital_review.views.meetings import seen_meeting
 from digital_review.views.minutes import MINUTES_PAGE
@@ -23,6 +27,34 @@ from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
 from portal.signing.services import Signer
 from portal.signing.web import asks_for_passkey, passkey_options, signer_of, ways_to_sign
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Of one patient who was discussed."""
+
+    item: AgendaItem
+    form: CaseForm
+    mine: bool
+    """It waits for the signature of the person who asks."""
+    signers: tuple[Any, ...]
+    """Who is responsible for the outcome; nobody named: whoever signs reviews."""
+
+    @property
+    def signed(self) -> bool:
+        return self.form.signature_id is not None
+
+
+def findings_of(user: Any, meeting: Meeting) -> list[Finding]:
+    """Of every patient discussed, in the order of the list."""
+    items = items_of(user, meeting).filter(status="discussed", form__isnull=False)
+    found = []
+    for item in items.select_related("form__form_version", "form__signature"):
+        form = item.form
+        form.case = item.case
+        signers = tuple(responsible_for(item.case)) if form.signature_id is None else ()
+        found.append(Finding(item, form, may_sign(user, form), signers))
+    return found
 
 
 @require_GET
