@@ -19,7 +19,7 @@ TYPED := portal/registry.py $(shell find portal modules -not -path '*/build/*' -
   \( -name rules -o -name services -o -name rules.py -o -name services.py \))
 PYTEST := $(BIN)/python -m pytest
 PARALLEL := -n auto --maxprocesses=8 --dist=worksteal
-COVERAGE := --cov --cov-report=term:skip-covered
+COVERAGE := --cov --cov-report=term:skip-covered --durations=30 --durations-min=5
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
   --python-version 3.11
 
