@@ -150,6 +150,12 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+        NavigationItem(
+            _("People of the reviews"),
+            "digital_review:people",
+            "users",
+            ("digital_review.manage_reviews",),
+        ),
     )
     design_areas = (
         DesignArea(
@@ -173,6 +179,9 @@ class DigitalReview(PortalModule):
             r"digital_review/form/(?P<pk>\d+)", "digital_review.selectors.topics.may_see_form"
         ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
+        LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)", "digital_review.selectors.setup.may_see_setup"
+        ),
     )
     periodic_tasks = (
         PeriodicTask(

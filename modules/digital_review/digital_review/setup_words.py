@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from portal.forms.fault_words import sentence_of
 
 from digital_review.rules.review_types import Open, Problem, Wrong
+from portal.forms.fault_words import sentence_of
 
 _SENTENCES: Mapping[Any, Any] = {
     Wrong.NO_FORMS: _("It has no forms yet."),

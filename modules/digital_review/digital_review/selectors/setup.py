@@ -10,12 +10,17 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from digital_review.models import FormSlot, Outcome, OutcomeSpecialist, ReviewType
 from digital_review.models.reach import SET_UP
 from digital_review.rules.review_types import Problem, Result, Slot, Whole, problems_of
-from portal.access.decision import visible
+from portal.access.decision import can, visible
 from portal.flows.selectors import latest as latest_flow
 from portal.flows.selectors import machine_of
 from portal.forms.selectors import latest, usable
 
 _IN_FORCE = Q(responsible__deleted_at__isnull=True)
+
+
+def may_see_setup(user: Any, model: str) -> bool:
+    """Who may listen to the lists of the set-up."""
+    return can(user, SET_UP)
 
 
 def review_types(user: Any) -> QuerySet[ReviewType]:
@@ -29,7 +34,7 @@ def whole_of(review_type: ReviewType) -> Whole:
     """The review type as its rules look at it. A query for each form and one for the flow."""
     flow = latest_flow(review_type.flow)
     slots = []
-    for slot in review_type.slots.select_related("design").order_by("order", "pk"):
+    for slot in _slots(review_type):
         version = latest(slot.design)
         slots.append(
             Slot(
@@ -40,7 +45,8 @@ def whole_of(review_type: ReviewType) -> Whole:
                 slot.signed_by == FormSlot.SignedBy.SPECIALIST,
             )
         )
-    outcomes = review_type.outcomes.annotate(signers=Count("responsible", filter=_IN_FORCE))
+    outcomes = Outcome.objects.filter(review_type=review_type)
+    outcomes = outcomes.annotate(signers=Count("responsible", filter=_IN_FORCE))
     return Whole(
         machine_of(flow) if flow is not None else None,
         tuple(slots),
@@ -52,6 +58,11 @@ def whole_of(review_type: ReviewType) -> Whole:
         local_diagnosis=review_type.local_diagnosis,
         working_diagnosis=review_type.working_diagnosis,
     )
+
+
+def _slots(review_type: ReviewType) -> QuerySet[FormSlot]:
+    found = FormSlot.objects.filter(review_type=review_type)
+    return found.select_related("design").order_by("order", "pk")
 
 
 def what_is_wrong(review_type: ReviewType) -> list[Problem]:
@@ -84,10 +95,11 @@ def type_setup(user: Any, pk: int) -> TypeSetup | None:
     if found is None:
         return None
     named = OutcomeSpecialist.objects.select_related("person").order_by("person__name", "pk")
-    outcomes = found.outcomes.prefetch_related(Prefetch("responsible", named, to_attr="named"))
+    outcomes = Outcome.objects.filter(review_type=found)
+    outcomes = outcomes.prefetch_related(Prefetch("responsible", named, to_attr="named"))
     return TypeSetup(
         found,
-        list(found.slots.select_related("design").order_by("order", "pk")),
+        list(_slots(found)),
         list(outcomes.order_by("order", "pk")),
         what_is_wrong(found),
     )

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from portal.flows.kinds import FLOWS
-from portal.forms.kinds import FORMS
-from portal.forms.services.designs import import_design, install_design, publish_version
 
 from digital_review.models import FormSlot, Outcome, ReviewType
 from digital_review.models.reach import SET_UP
 from portal.access.decision import require
 from portal.audit.services import record
+from portal.flows.kinds import FLOWS
 from portal.flows.models import FlowDesign, FlowVersion
+from portal.forms.kinds import FORMS
 from portal.forms.models import FormDesign
+from portal.forms.services.designs import import_design, install_design, publish_version
 from portal.organisation.models import Unit
 from portal.records.errors import Refused
 from portal.records.services import writes

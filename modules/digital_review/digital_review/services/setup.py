@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext_lazy as _
 
 from digital_review.models import (
@@ -182,12 +180,3 @@ SPECIALISTS = SetupRules(
     doubts=_specialist_doubts,
     fixed=("outcome", "person"),
 )
-
-
-def topic_pattern() -> str:
-    """The live topics of the lists."""
-    return r"digital_review/setup/(?P<model>[a-z]+)"
-
-
-def may_see_setup(user: Any, **_parts: str) -> bool:
-    return can(user, SET_UP)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from digital_review.models import FormSlot
 from digital_review.services.installing import install_review_type, shipped
 from portal.organisation.models import Unit
 from portal.records.context import ServiceActor
@@ -32,4 +33,5 @@ class Command(BaseCommand):
             )
         except Refused as refusal:
             raise CommandError("\n".join([str(refusal), *map(str, refusal.details)])) from None
-        self.stdout.write(f"{made} is installed at {unit}: {made.slots.count()} forms.")
+        forms = FormSlot.objects.filter(review_type=made).count()
+        self.stdout.write(f"{made} is installed at {unit}: {forms} forms.")
