@@ -150,6 +150,12 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+        NavigationItem(
+            _("People of the reviews"),
+            "digital_review:people",
+            "users",
+            ("digital_review.manage_reviews",),
+        ),
     )
     design_areas = (
         DesignArea(
@@ -187,6 +193,10 @@ class DigitalReview(PortalModule):
         LiveTopic(
             r"digital_review/minutes/(?P<pk>\d+)",
             "digital_review.selectors.meeting_topics.may_read_minutes",
+        ),
+        LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
         ),
     )
     periodic_tasks = (

@@ -45,7 +45,9 @@ def marks_of(slots: Sequence[FormSlot], forms: Iterable[CaseForm]) -> tuple[Form
     """A mark for each form that the case needs or has; of one that repeats, the newest."""
     newest = {form.slot_id: form for form in forms}  # in the order of their numbers
     return tuple(
-        FormMark(slot.title, state_of(newest.get(slot.pk)), getattr(newest.get(slot.pk), "pk", None))
+        FormMark(
+            slot.title, state_of(newest.get(slot.pk)), getattr(newest.get(slot.pk), "pk", None)
+        )
         for slot in slots
         if slot.needed or slot.pk in newest
     )

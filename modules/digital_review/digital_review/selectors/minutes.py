@@ -26,7 +26,9 @@ TEMPLATE = "digital_review/room/_written.html"
 def unsaved_of_writer(form: CaseForm, writer_id: int | None) -> UnsavedInput | None:
     """What whoever holds the pen typed and did not save."""
     found = UnsavedInput.objects.filter(
-        person=writer_id, sheet_type=CaseForm._meta.label_lower, sheet_id=form.pk  # noqa: SLF001
+        person=writer_id,
+        sheet_type=CaseForm._meta.label_lower,
+        sheet_id=form.pk,  # noqa: SLF001
     )
     return found.first() if writer_id is not None else None
 

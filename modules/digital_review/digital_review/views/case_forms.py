@@ -12,7 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from digital_review.forms.cases import FollowUpForm, FormFilter, HospitalForm, NumberForm, PatientForm
+from digital_review.forms.cases import (
+    FollowUpForm,
+    FormFilter,
+    HospitalForm,
+    NumberForm,
+    PatientForm,
+)
 from digital_review.models import Case, ReviewType
 from digital_review.models.reach import BUREAU, SEE, SEE_FORMS
 from digital_review.rules.numbers import clean_number
@@ -148,7 +154,9 @@ def _known_as(user: Any, looked_up: LookedUp) -> list[Case]:
     return [*visible(user, cases)]
 
 
-def _start_page(request: HttpRequest, asked: NumberForm, *, status: int, **more: Any) -> HttpResponse:
+def _start_page(
+    request: HttpRequest, asked: NumberForm, *, status: int, **more: Any
+) -> HttpResponse:
     context = {"asked": asked, **more}
     return render(request, "digital_review/forms/start.html", context, status=status)
 
@@ -161,9 +169,7 @@ def follow_up(request: HttpRequest) -> HttpResponse:
     """By number: whose follow-up, to be verified; then the hospital is asked (UC16, UC18)."""
     require(request.user, BUREAU)
     types = visible(request.user, ReviewType.objects.all(), BUREAU)
-    asked = NumberForm(
-        request.POST or request.GET or None, review_types=types.order_by("name")
-    )
+    asked = NumberForm(request.POST or request.GET or None, review_types=types.order_by("name"))
     case, refusal = None, None
     due = FollowUpForm(request.POST if request.method == "POST" else None)
     if asked.is_bound and asked.is_valid():

@@ -51,7 +51,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "tab": asked.tab,
-        "tabs": [(code, TABS[code], count) for code, count in tab_counts(request.user, flows).items()],
+        "tabs": [
+            (code, TABS[code], count) for code, count in tab_counts(request.user, flows).items()
+        ],
         "page": page,
         "rows": rows_of(page.object_list, flows),
         "columns": [_head(column, asked.sort) for column in COLUMNS if column.code in shown],

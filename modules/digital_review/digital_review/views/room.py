@@ -175,7 +175,9 @@ def _patient(
         log_access(Access.OPEN, item.case, data={"view": "room"})
         readable = visible(request.user, CaseForm.objects.filter(case=item.case_id))
         forms = list(
-            readable.exclude(pk=item.form_id).select_related("slot").order_by("slot__order", "number")
+            readable.exclude(pk=item.form_id)
+            .select_related("slot")
+            .order_by("slot__order", "number")
         )
     following = chosen is None
     return {
