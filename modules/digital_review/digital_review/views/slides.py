@@ -20,7 +20,6 @@ from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
 from digital_review.selectors.room import place_of
 from digital_review.selectors.slides import slides_of, tile_file, viewer_source
-from digital_review.selectors.topics import case_topic
 from digital_review.services.cases import receive_slides, take_back_slides
 from digital_review.services.shared_view import (
     SlideView,
@@ -46,10 +45,8 @@ _TILE_KEPT_S = 3600
 def slides_tab(request: HttpRequest, case: Case) -> dict[str, Any]:
     """What the tab *Slides* of a case shows."""
     return {
-        "case": case,
         "rows": slides_of(request.user, case),
         "may_write": can(request.user, PATHOLOGY, case),
-        "topic": case_topic(case.pk),
     }
 
 
