@@ -36,7 +36,7 @@ def room_name(text: str) -> str:
     return name
 
 
-def jitsi_address(  # noqa: PLR0913 what the token says
+def jitsi_address(
     host: str,
     room: str,
     *,

@@ -28,7 +28,7 @@ def unsaved_of_writer(form: CaseForm, writer_id: int | None) -> UnsavedInput | N
     found = UnsavedInput.objects.filter(
         person=writer_id,
         sheet_type=CaseForm._meta.label_lower,
-        sheet_id=form.pk,  # noqa: SLF001
+        sheet_id=form.pk,
     )
     return found.first() if writer_id is not None else None
 

@@ -243,7 +243,7 @@ def _minutes(request: HttpRequest, meeting: Meeting, place: Place) -> dict[str, 
             context["filling"] = MINUTES_PAGE.filling(request.user, form)
             context["opened_version"] = context["filling"].opened_version(form)
         else:
-            context["written"] = mark_safe(written_html(item, form))  # noqa: S308 a template's
+            context["written"] = mark_safe(written_html(item, form))
     return context
 
 

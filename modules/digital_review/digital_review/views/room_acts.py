@@ -19,8 +19,8 @@ from digital_review.services import room as services
 from digital_review.views.minutes import MINUTES_PAGE
 from digital_review.views.room import entered, entered_item
 from portal.access.acts import ask
-from portal.forms.services.sheets import BadAnswers, NotComplete, finding_key
 from portal.forms.selectors import usable
+from portal.forms.services.sheets import BadAnswers, NotComplete, finding_key
 from portal.records.errors import Refused
 
 
