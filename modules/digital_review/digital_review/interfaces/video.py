@@ -36,7 +36,7 @@ def room_name(text: str) -> str:
     return name
 
 
-def jitsi_address(  # noqa: PLR0913 what the token says
+def jitsi_address(
     host: str,
     room: str,
     *,
@@ -64,7 +64,11 @@ def jitsi_address(  # noqa: PLR0913 what the token says
         "exp": starts_at + CLOSES,
         "moderator": moderator,
         "context": {
-            "user": {"id": person_key, "name": person, "affiliation": "owner" if moderator else "member"}
+            "user": {
+                "id": person_key,
+                "name": person,
+                "affiliation": "owner" if moderator else "member",
+            }
         },
     }
     token = jwt.encode(claims, secret, algorithm="HS256")

@@ -93,7 +93,10 @@ def reorder_patient(*, actor: Any, item_id: int, to: int, reason: str = "") -> N
     if item is None:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     meeting = _listed(actor, item.meeting_id, running=True)
-    rows = {row.pk: row for row in AgendaItem.objects.filter(meeting=meeting).select_for_update(no_key=True)}
+    rows = {
+        row.pk: row
+        for row in AgendaItem.objects.filter(meeting=meeting).select_for_update(no_key=True)
+    }
     if item_id not in rows:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     for position, key in enumerate(reordered(list(rows), item_id, to), 1):

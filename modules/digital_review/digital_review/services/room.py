@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import AgendaItem, CaseForm, Meeting
+from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting
 from digital_review.selectors.meeting_topics import announce_meeting, minutes_topic, room_topic
 from digital_review.selectors.room import minute_keeper, place_of
 from digital_review.services.case_forms import RULES
@@ -52,7 +52,11 @@ def show_patient(*, actor: Any, meeting_id: int, item_id: int) -> AgendaItem:
     form of the central review begins with what is known already. Refused: ``gone``."""
     meeting = _running(actor, meeting_id)
     must_lead(actor, meeting)
-    item = AgendaItem.objects.filter(meeting=meeting, pk=item_id).select_related("case__review_type__unit").first()
+    item = (
+        AgendaItem.objects.filter(meeting=meeting, pk=item_id)
+        .select_related("case__review_type__unit")
+        .first()
+    )
     if item is None:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     if meeting.shown_id != item.pk:
@@ -225,9 +229,7 @@ MINUTES = replace(RULES, require_fill=_may_write, topic=lambda form: minutes_top
 
 
 @writes
-def finish_patient(
-    *, actor: Any, item_id: int, confirmed: Collection[str] = ()
-) -> AgendaItem:
+def finish_patient(*, actor: Any, item_id: int, confirmed: Collection[str] = ()) -> AgendaItem:
     """The patient was discussed: what was written is saved and completed, and the flow goes on.
 
     Raises BadAnswers or NotComplete with what is in the way; then nothing is changed.
@@ -276,7 +278,9 @@ def end_meeting(*, actor: Any, meeting_id: int) -> Meeting:
     meeting.status, meeting.ended_at = Meeting.Status.HELD, timezone.now()
     meeting.shown = meeting.writer = None
     meeting.save()
-    discussed = AgendaItem.objects.filter(meeting=meeting, status=AgendaItem.Status.DISCUSSED).count()
+    discussed = AgendaItem.objects.filter(
+        meeting=meeting, status=AgendaItem.Status.DISCUSSED
+    ).count()
     record("digital_review.meeting_ended", meeting, data={"discussed": discussed, "left": left})
     announce_meeting(meeting, "ended")
     return meeting

@@ -83,7 +83,9 @@ def meeting(request: HttpRequest, pk: int) -> HttpResponse:
             {"item": item, "ready": readiness(item.case, slots)}
             for item in items_of(request.user, found)
         ],
-        "participants": Participant.objects.filter(meeting=found).select_related("person", "deputises_for"),
+        "participants": Participant.objects.filter(meeting=found).select_related(
+            "person", "deputises_for"
+        ),
         "deadlines": deadlines(found),
         "manages": manages,
         "open": found.status in ("planned", "running"),

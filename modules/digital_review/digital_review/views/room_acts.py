@@ -19,8 +19,8 @@ from digital_review.services import room as services
 from digital_review.views.minutes import MINUTES_PAGE
 from digital_review.views.room import entered, entered_item
 from portal.access.acts import ask
-from portal.forms.services.sheets import BadAnswers, NotComplete, finding_key
 from portal.forms.selectors import usable
+from portal.forms.services.sheets import BadAnswers, NotComplete, finding_key
 from portal.records.errors import Refused
 
 
@@ -96,9 +96,7 @@ def minority(request: HttpRequest, pk: int) -> HttpResponse:
     return ask(
         request,
         form,
-        lambda **values: opinion_services.write_minority(
-            actor=request.user, item_id=pk, **values
-        ),
+        lambda **values: opinion_services.write_minority(actor=request.user, item_id=pk, **values),
         title=_("Keep the minority opinion"),
         words=_("It stands in the minutes of patient %(number)s.")
         % {"number": item.case.patient.number},
@@ -128,9 +126,7 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
             return redirect("digital_review:room", item.meeting_id)
     context = {"item": item, "refusal": refusal, **_in_the_way(item, refusal)}
     name = "_finish.html" if request.htmx else "finish.html"  # type: ignore[attr-defined]
-    return render(
-        request, f"digital_review/room/{name}", context, status=422 if refusal else 200
-    )
+    return render(request, f"digital_review/room/{name}", context, status=422 if refusal else 200)
 
 
 def _in_the_way(item: AgendaItem, refusal: Refused | None) -> dict[str, Any]:
@@ -173,8 +169,10 @@ def end(request: HttpRequest, pk: int) -> HttpResponse:
         forms.Form(request.POST if request.method == "POST" else None),
         lambda **_values: services.end_meeting(actor=request.user, meeting_id=pk),
         title=_("End the meeting"),
-        words=_("Findings wait for their signatures. Whom the meeting did not reach stays for the"
-                " next list."),
+        words=_(
+            "Findings wait for their signatures. Whom the meeting did not reach stays for the"
+            " next list."
+        ),
         lines=[
             _("Patient %(number)s: not reached") % {"number": item.case.patient.number}
             for item in left.select_related("case__patient")
