@@ -44,6 +44,10 @@ class Patient(Record):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def access_log_patient(self) -> str:
+        return self.number
+
 
 class Case(FlowCase):
     """A patient in a review: where it stands, and what came of it."""
@@ -59,6 +63,8 @@ class Case(FlowCase):
     protocol = models.CharField(_("protocol"), max_length=100, blank=True)
     protocol_comment = models.TextField(_("comments of the protocol committee"), blank=True)
     follow_up_due_on = models.DateField(_("follow-up due"), null=True, blank=True)
+    round_began_at = models.DateTimeField(_("present round began"), null=True, blank=True)
+    """When a follow-up was last asked for: what was found before decides nothing any more."""
     # complete or not, kept up by services so that an overview of 1,000 is one query
     information_complete = models.BooleanField(_("information complete"), default=False)
     slides_received_at = models.DateTimeField(_("slides received"), null=True, blank=True)
@@ -81,6 +87,10 @@ class Case(FlowCase):
 
     def __str__(self) -> str:
         return f"{self.patient} {self.review_type}"
+
+    @property
+    def access_log_patient(self) -> str:
+        return self.patient.number
 
 
 class CasePassage(Passage):
@@ -130,6 +140,10 @@ class CaseForm(Sheet):
 
     def __str__(self) -> str:
         return f"{self.case.patient} {self.slot.title}"
+
+    @property
+    def access_log_patient(self) -> str:
+        return self.case.patient.number
 
 
 class Anamnesis(Record):
