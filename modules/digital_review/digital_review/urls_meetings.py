@@ -26,6 +26,7 @@ urlpatterns = [
     path("meetings/<int:pk>/room/", room.room, name="room"),
     path("meetings/<int:pk>/room/agenda/", room.agenda, name="room_agenda"),
     path("meetings/<int:pk>/room/patient/", room.patient, name="room_patient"),
+    path("meetings/<int:pk>/room/follow/", room.follow, name="room_follow"),
     path("meetings/<int:pk>/room/minutes/", room.minutes, name="room_minutes"),
     path("meetings/<int:pk>/room/here/", room.here, name="room_here"),
     path("meetings/patients/<int:pk>/written/", room.written, name="room_written"),

@@ -20,8 +20,8 @@ from portal.records.fields import ClockField, DateInput
 _OFFICES = {"chairman": LEAD, "secretary": MINUTES, "pathologist": PATHOLOGY}
 
 
-def _reason(label: Any = _("Reason"), *, required: bool = True) -> forms.CharField:
-    return forms.CharField(label=label, max_length=500, required=required)
+def _reason() -> forms.CharField:
+    return forms.CharField(label=_("Reason"), max_length=500)
 
 
 class ReasonForm(forms.Form):

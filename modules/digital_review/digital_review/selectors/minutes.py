@@ -8,13 +8,13 @@ from typing import Any
 from django.core.cache import cache
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
+from portal.forms.presentation import Page, present
 
 from digital_review.models import AgendaItem, CaseForm
 from digital_review.selectors.facts import names_beyond
 from portal.access.masking import may_see_personal
 from portal.forms.fields import at_of, take_in
 from portal.forms.models import UnsavedInput
-from portal.forms.presentation import Page, present
 from portal.forms.selectors import read_sheet, true_answers, usable
 from portal.forms.services.sheets import habits
 
@@ -25,11 +25,8 @@ TEMPLATE = "digital_review/room/_written.html"
 
 def unsaved_of_writer(form: CaseForm, writer_id: int | None) -> UnsavedInput | None:
     """What whoever holds the pen typed and did not save."""
-    found = UnsavedInput.objects.filter(
-        person=writer_id,
-        sheet_type=CaseForm._meta.label_lower,
-        sheet_id=form.pk,
-    )
+    kind = CaseForm._meta.label_lower  # noqa: SLF001
+    found = UnsavedInput.objects.filter(person=writer_id, sheet_type=kind, sheet_id=form.pk)
     return found.first() if writer_id is not None else None
 
 

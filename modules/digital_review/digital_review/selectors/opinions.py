@@ -8,8 +8,9 @@ from typing import Any
 
 from digital_review.models import AgendaItem, Meeting, Opinion
 from digital_review.rules.agreement import Agreement, cohen, fleiss
-from digital_review.selectors.facts import standing_of, value_at
+from digital_review.selectors.facts import standing_of, words_at
 from portal.access.decision import visible
+from portal.forms.selectors import true_answers
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ def _diagnoses(user: Any, meeting: Meeting) -> list[tuple[str, str]]:
         return []
     found = []
     discussed = visible(user, AgendaItem.objects.filter(meeting=meeting, status="discussed"))
-    for item in discussed.select_related("case__review_type"):
-        standing = standing_of(item.case)
-        local = value_at(standing, kind.local_diagnosis)
-        central = value_at(standing, kind.diagnosis)
-        if isinstance(local, str) and isinstance(central, str):
+    for item in discussed.select_related("case__review_type", "form__form_version"):
+        if item.form is None:
+            continue
+        local, _words = words_at(standing_of(item.case), kind.local_diagnosis)
+        # of this meeting, whatever later rounds of the review come to
+        central = true_answers(item.form).values.get(kind.diagnosis.partition(".")[2])
+        if local and isinstance(central, str):
             found.append((local, central))
     return found

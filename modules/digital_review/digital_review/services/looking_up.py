@@ -12,7 +12,7 @@ from portal.connectors.problems import Code, Problem
 from portal.connectors.services import read
 from portal.organisation.models import Unit
 
-REGISTRY, PATIENTS = "registry", "patients"
+REGISTRY, PATIENT = "registry", "patient"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def look_up(number: str) -> LookedUp:
     cleaned = clean_number(number)
     if not cleaned or len(cleaned) > LONGEST:
         return LookedUp(cleaned)
-    reading = read(REGISTRY, PATIENTS, cleaned)
+    reading = read(REGISTRY, PATIENT, cleaned)
     if not reading.is_known:
         return LookedUp(cleaned, problem=reading.problem.words if reading.problem else "")
     if reading.value is None:

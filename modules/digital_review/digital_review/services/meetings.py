@@ -206,9 +206,8 @@ def uninvite(*, actor: Any, participant_id: int, reason: str = "") -> None:
     soft_delete(row)
     record("digital_review.participant_removed", meeting, data=_row_told(row))
     if row.person not in invited(meeting):
-        _tell_one(
-            meeting, row.person, _("You are no longer invited to the %(review)s meeting of %(when)s.")
-        )  # fmt: skip
+        text = _("You are no longer invited to the %(review)s meeting of %(when)s.")
+        _tell_one(meeting, row.person, text)
     announce_meeting(meeting, "participants")
 
 

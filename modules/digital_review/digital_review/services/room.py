@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import AgendaItem, CaseForm, Meeting
+from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting
 from digital_review.selectors.meeting_topics import announce_meeting, minutes_topic, room_topic
 from digital_review.selectors.room import minute_keeper, place_of
 from digital_review.services.case_forms import RULES

@@ -10,12 +10,14 @@ from typing import Any
 from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from digital_review.interfaces.slide_images import NotAnImage, cut_picture
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
 from digital_review.selectors.topics import announce_case
+from digital_review.services.conduct import advance
 from digital_review.services.slide_files import (
     StoredImage,
     image_path,
@@ -24,6 +26,7 @@ from digital_review.services.slide_files import (
 )
 from portal.access.decision import require, visible
 from portal.audit.services import Access, differences, log_access, record
+from portal.live.services import publish
 from portal.records.context import ServiceActor
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
@@ -43,6 +46,10 @@ class SlideFacts:
     stain: str = ""
     location: str = ""
     microns_per_pixel: float | None = None
+
+
+def slides_topic(case_id: int) -> str:
+    return f"digital_review/case/{case_id}/slides"
 
 
 def add_slide(
@@ -86,7 +93,7 @@ def _add(
     log_access(Access.ADD, slide, patient=case.patient.number)
     if slide.tiles == Slide.Tiles.WAITING:
         queue_cutting(slide.pk)
-    announce_case(case, "slides")
+    publish(slides_topic(case.pk), "added", slide.pk)
     return slide
 
 
@@ -112,7 +119,7 @@ def change_slide(*, actor: Any, slide_id: int, version: int, facts: SlideFacts) 
         slide.save()
         told = {"slide": slide.pk, **changed}
         record("digital_review.slide_changed", slide.case, data=told)
-        announce_case(slide.case, "slides")
+        publish(slides_topic(slide.case_id), "changed", slide.pk)
     return slide
 
 
@@ -122,7 +129,24 @@ def remove_slide(*, actor: Any, slide_id: int, reason: str) -> None:
     slide = _slide(actor, slide_id)
     soft_delete(slide)
     record("digital_review.slide_removed", slide.case, data={"slide": slide.pk})
-    announce_case(slide.case, "slides")
+    publish(slides_topic(slide.case_id), "removed", slide.pk)
+
+
+@writes
+def tick_slides_received(*, actor: Any, case_id: int, received: bool) -> Case:
+    """The glass slides of the patient have arrived, or the tick was a mistake (DR-063)."""
+    case = _case(actor, case_id, lock=True)
+    require(actor, PATHOLOGY, case)
+    if received == (case.slides_received_at is not None):
+        return case
+    case.slides_received_at = timezone.now() if received else None
+    case.slides_received_by = actor if received else None
+    case.save()
+    record("digital_review.slides_received", case, data={"received": received})
+    publish(slides_topic(case.pk), "received")
+    announce_case(case, "slides")
+    advance(actor, case)  # the flow may wait for them
+    return case
 
 
 # --- tiles ----------------------------------------------------------------------------------------
@@ -153,8 +177,7 @@ def cut_slide(slide_id: int) -> bool:
 
     Killed in the middle, the next one goes on where this one was.
     """
-    waiting = Slide.objects.filter(pk=slide_id, tiles=Slide.Tiles.WAITING)
-    slide = waiting.select_related("case").first()
+    slide = Slide.objects.filter(pk=slide_id, tiles=Slide.Tiles.WAITING).first()
     if slide is None:
         return True
     until, told = time.monotonic() + PORTION_S, -1
@@ -163,7 +186,7 @@ def cut_slide(slide_id: int) -> bool:
             if (percent := 100 * done // of) != told:
                 cache.set(_key(slide_id), percent, _CUTTING_S)
                 if percent // 10 != told // 10:
-                    announce_case(slide.case, "slides")
+                    publish(slides_topic(slide.case_id), "cutting", slide_id)
                 told = percent
             if time.monotonic() > until and done < of:
                 return False
@@ -182,7 +205,7 @@ def _settle(*, actor: Any, slide_id: int, tiles: str, problem: str = "") -> None
     slide.tiles, slide.problem = tiles, problem
     slide.save()
     record("digital_review.slide_cut", slide.case, data={"slide": slide_id, "tiles": tiles})
-    announce_case(slide.case, "slides")
+    publish(slides_topic(slide.case_id), "cut", slide_id)
 
 
 def _key(slide_id: int) -> str:

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -33,6 +33,7 @@ from digital_review.selectors.case_forms import (
 from digital_review.services.cases import PatientFacts, start_case, start_follow_up
 from digital_review.services.looking_up import LookedUp, look_up
 from portal.access.decision import can, require, visible
+from portal.access.masking import HIDDEN, may_see_personal, unmasked
 from portal.records.errors import Refused
 
 PAGE_SIZE = 50
@@ -51,9 +52,12 @@ def form_list(request: HttpRequest) -> HttpResponse:
     )
     sort = sort_of(request.GET.get("sort", ""))
     found = forms_for(user, **form.chosen(), sort=sort)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    for each in page:
+        _put_in_words(each)
     context = {
         "form": form,
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
         "columns": [_head(column, sort) for column in COLUMNS],
         "sort": sort,
         "filtered": bool(set(request.GET) & {"status", "slot", "hospital", "number"}),
@@ -62,6 +66,15 @@ def form_list(request: HttpRequest) -> HttpResponse:
     }
     name = "_forms.html" if request.htmx else "forms.html"  # type: ignore[attr-defined]
     return render(request, f"digital_review/forms/{name}", context)
+
+
+def _put_in_words(form: Any) -> None:
+    """What the row shows of it; who may see initials is known with the rows."""
+    form.initials_for_reader = HIDDEN
+    if may_see_personal(form):
+        with unmasked():
+            form.initials_for_reader = form.case.patient.initials
+    form.is_overdue = form.due_on is not None and form.due_on < timezone.localdate()
 
 
 def _head(column: Any, sort: str) -> dict[str, Any]:
@@ -203,9 +216,3 @@ def _case_of(user: Any, asked: NumberForm) -> Case | None:
     )
     rows = visible(user, found.select_related("patient__hospital", "review_type"))
     return rows.first()
-
-
-def forms_url(**filters: str) -> str:
-    """The list of forms, filtered."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return reverse("digital_review:forms") + (f"?{query}" if query else "")

@@ -63,6 +63,14 @@ def patient(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
+def follow(request: HttpRequest, pk: int) -> HttpResponse:
+    """What the chairman shows, told beside what one chose oneself."""
+    meeting, _place = entered(request, pk)
+    context = _follow(request, meeting, _chosen(request))
+    return render(request, "digital_review/room/_follow.html", context)
+
+
+@require_GET
 def minutes(request: HttpRequest, pk: int) -> HttpResponse:
     """The minutes on the right: to write in for who holds the pen, to watch for the others.
 
@@ -111,7 +119,7 @@ def form(request: HttpRequest, pk: int, form_pk: int) -> HttpResponse:
 
 @require_POST
 def here(request: HttpRequest, pk: int) -> HttpResponse:
-    """Heard every 20 s of everybody in the room; answers who is there. ``gone``: the page is left."""
+    """Heard every 20 s of everybody in the room; answers who is there. ``gone``: they leave."""
     meeting, _place = entered(request, pk)
     if "gone" in request.POST:
         note_leaving(pk, request.user.pk)
@@ -187,11 +195,21 @@ def _patient(
         "item": item,
         "forms": forms,
         "ready": readiness(item.case, slots_of(meeting.review_type_id)) if item else None,
-        "following": following,
-        "shown_item": items.filter(pk=meeting.shown_id).first() if not following else item,
-        "has_patient": f"{item.pk if item else 0}.{meeting.shown_id or 0}.{item.status if item else ''}",
+        "has_patient": f"{item.pk}.{item.status}.{following}" if item else "-",
         "topic": room_topic(meeting.pk),
+        **_follow(request, meeting, chosen),
         **(_opinions(request, item, place) if item else {}),
+    }
+
+
+def _follow(request: HttpRequest, meeting: Meeting, chosen: int | None) -> dict[str, Any]:
+    shown = items_of(request.user, meeting).filter(pk=meeting.shown_id).first()
+    return {
+        "meeting": meeting,
+        "chosen": chosen,
+        "following": chosen is None,
+        "shown_item": shown,
+        "topic": room_topic(meeting.pk),
     }
 
 
