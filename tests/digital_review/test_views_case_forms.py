@@ -183,7 +183,7 @@ def test_a_data_manager_sees_what_waits_for_the_own_hospital_what_is_due_first(
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ({"status": "all"}, ["SK-0001", "SK-0001", "SK-0002"]),
+        ({"status": "all"}, ["SK-0001", "SK-0002", "SK-0001"]),
         ({"status": "draft"}, ["SK-0002", "SK-0001"]),
         ({"status": "complete"}, ["SK-0001"]),
         ({"status": "all", "slot": "Pathology"}, ["SK-0001"]),
