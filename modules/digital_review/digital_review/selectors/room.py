@@ -44,12 +44,8 @@ def place_of(user: Any, meeting: Meeting) -> Place:
     is_there = bool(taken) or user.pk in officers
     leads = user.pk == meeting.chairman_id or Participant.Part.CHAIRMAN in deputises
     keeps = user.pk == meeting.secretary_id or Participant.Part.SECRETARY in deputises
-    return Place(
-        is_there=is_there,
-        leads=leads and can(user, LEAD, meeting),
-        keeps_minutes=keeps and can(user, MINUTES, meeting),
-        holds_pen=is_there and user.pk == meeting.writer_id,
-    )
+    leads, keeps = leads and can(user, LEAD, meeting), keeps and can(user, MINUTES, meeting)
+    return Place(is_there, leads, keeps, (leads or keeps) and user.pk == meeting.writer_id)
 
 
 def deputy(meeting: Meeting, part: str) -> Any:
