@@ -225,9 +225,7 @@ def attest(form: CaseForm, person: Any, content: bytes = PDF) -> CaseForm:
 
 
 @pytest.mark.parametrize("who", ["datamanager", "bureau"])
-def test_a_paper_original_is_attested_with_its_scan(
-    world: World, form: CaseForm, who: str
-) -> None:
+def test_a_paper_original_is_attested_with_its_scan(world: World, form: CaseForm, who: str) -> None:
     done = attest(form, world.people[who])
     scan = AnswerFile.objects.get(sheet_id=form.pk)
     assert done.signature is not None
