@@ -180,7 +180,8 @@ class DigitalReview(PortalModule):
         ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
         LiveTopic(
-            r"digital_review/setup/(?P<model>[a-z]+)", "digital_review.selectors.setup.may_see_setup"
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
         ),
     )
     periodic_tasks = (
