@@ -6,8 +6,6 @@ with a number, a time or a day uses these.
 
 from __future__ import annotations
 
-import math
-import re
 from datetime import time
 from typing import Any
 
@@ -16,45 +14,35 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-_SPACES = re.compile(r"\s")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
-_CLOCK = re.compile(r"(\d{1,2})[:.]?(\d{2})")
+from portal.typed import BadValue, number_typed, time_typed
+
+_SAID = {
+    "ambiguous": _("“%(text)s” can be read in two ways: write %(thousands)s or %(decimals)s."),
+    "no_number": _("“%(text)s” is not a number."),
+    "no_time": _("“%(text)s” is not a time; write it like 09:30."),
+}
 
 
 def parse_amount(text: str) -> float:
     """A number above or equal to zero, with decimal comma or point; spaces group digits.
 
-    ValidationError for anything else, and for ``1.200`` or ``1,200``: to one reader that is 1.2, to
-    another 1200, and between the two lies a factor of a thousand in activity.
+    ValidationError for anything else, and for ``1.200``, which can be read in two ways.
     """
-    plain = _SPACES.sub("", text)
-    if _THOUSANDS.fullmatch(plain):
-        params = {
-            "text": plain,
-            "thousands": plain[:-4] + plain[-3:],
-            "decimals": plain.rstrip("0") if plain.endswith("0") else f"{plain}0",
-        }
-        text = _("“%(text)s” can be read in two ways: write %(thousands)s or %(decimals)s.")
-        raise ValidationError(text, "ambiguous", params)
-    if not _NUMBER.fullmatch(plain):
-        raise ValidationError(_("“%(text)s” is not a number."), "invalid", {"text": text})
-    value = float(plain.replace(",", "."))
-    if not math.isfinite(value):
-        raise ValidationError(_("“%(text)s” is not a number."), "invalid", {"text": text})
-    return value
+    try:
+        value = number_typed(text)
+    except BadValue as error:
+        raise ValidationError(_SAID[error.code], error.code, error.facts) from error
+    if value.is_signed():
+        raise ValidationError(_SAID["no_number"], "no_number", {"text": text})
+    return float(value)
 
 
 def parse_clock(text: str) -> time:
     """``9:30``, ``09.30`` or ``0930``. ValidationError for anything else."""
-    found = _CLOCK.fullmatch(text.strip())
-    if found:
-        hour, minute = int(found[1]), int(found[2])
-        if hour < 24 and minute < 60:
-            return time(hour, minute)
-    raise ValidationError(
-        _("“%(text)s” is not a time; write it like 09:30."), "invalid", {"text": text}
-    )
+    try:
+        return time_typed(text)
+    except BadValue as error:
+        raise ValidationError(_SAID[error.code], error.code, error.facts) from error
 
 
 class DateInput(forms.DateInput):

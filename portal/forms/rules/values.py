@@ -23,16 +23,12 @@ from typing import Any
 
 from portal.forms.rules.dates import PartialDate
 from portal.forms.rules.definition import Form, Item, Kind
+from portal.typed import BadValue, is_number, number_typed, time_typed
 
-LONGEST_NUMBER = 30
 LONGEST_LINE = 1_000
 LONGEST_TEXT = 20_000
-_SPACES = re.compile(r"\s")
-_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)", re.ASCII)
-_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _DAY = re.compile(r"(\d{1,2})[-./ ](\d{1,2})[-./ ](\d{4})", re.ASCII)
 _MONTH = re.compile(r"(\d{1,2})[-./ ](\d{4})", re.ASCII)
-_CLOCK = re.compile(r"(\d{1,2})[:.]?(\d{2})", re.ASCII)
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -53,14 +49,6 @@ class Reference:
 
 Value = str | Decimal | bool | date | time | PartialDate | tuple[str, ...] | Reference | Missing
 """An answer (a `datetime` is a `date` to Python); no answer is None."""
-
-
-class BadValue(ValueError):  # noqa: N818 named for what it is
-    """What was typed is no value of the item: a code and the facts for the words."""
-
-    def __init__(self, code: str, **facts: object) -> None:
-        self.code, self.facts = code, facts
-        super().__init__(f"{code} {facts}")
 
 
 @dataclass(frozen=True)
@@ -97,21 +85,6 @@ def typed(form: Form, item: Item, text: str, habits: Habits) -> Value | None:
     return from_json(form, item, data)
 
 
-def number_typed(text: str) -> Decimal:
-    """With decimal comma or point; spaces group digits. BadValue, also for ``1.200``.
-
-    To one reader that is 1.2, to another 1200 (as `portal.records.fields` has it).
-    """
-    plain = _SPACES.sub("", text).replace("−", "-")
-    if _THOUSANDS.fullmatch(plain):
-        decimals = plain.rstrip("0") if plain.endswith("0") else f"{plain}0"
-        thousands = plain[:-4] + plain[-3:]
-        raise BadValue("ambiguous", text=plain, thousands=thousands, decimals=decimals.rstrip(",."))
-    if len(plain) > LONGEST_NUMBER or not _NUMBER.fullmatch(plain):
-        raise BadValue("no_number", text=text[:60])
-    return Decimal(plain.replace(",", "."))
-
-
 def integer_typed(text: str) -> Decimal:
     """A whole number. BadValue."""
     value = number_typed(text)
@@ -145,15 +118,6 @@ def partial_typed(text: str, *, day_first: bool) -> PartialDate:
     except ValueError:
         day = date_typed(text, day_first=day_first)
         return PartialDate(day.year, day.month, day.day)
-
-
-def time_typed(text: str) -> time:
-    """``9:30``, ``09.30`` or ``0930`` on a 24-hour clock. BadValue."""
-    if found := _CLOCK.fullmatch(text):
-        hour, minute = int(found[1]), int(found[2])
-        if hour < 24 and minute < 60:
-            return time(hour, minute)
-    raise BadValue("no_time", text=text[:60])
 
 
 def datetime_typed(text: str, habits: Habits) -> datetime:
@@ -211,9 +175,9 @@ def _from_json(form: Form, item: Item, data: Any) -> Value:  # noqa: C901 one li
             return _one_of(data, form.codes_of(item))
         case str(), Kind.TEXT | Kind.LONG_TEXT:
             return data
-        case str(), Kind.INTEGER if _NUMBER.fullmatch(data):
+        case str(), Kind.INTEGER if is_number(data):
             return integer_typed(_point(data))
-        case str(), Kind.DECIMAL if _NUMBER.fullmatch(data):
+        case str(), Kind.DECIMAL if is_number(data):
             return Decimal(_point(data))
         case str(), Kind.DATE if _ISO_DAY.fullmatch(data):
             return date.fromisoformat(data)
@@ -227,8 +191,8 @@ def _from_json(form: Form, item: Item, data: Any) -> Value:  # noqa: C901 one li
 
 
 def _point(text: str) -> str:
-    """A number as JSON has it: with a point, and not longer than a person may type."""
-    if "," in text or len(text) > LONGEST_NUMBER:
+    """A number as JSON has it: with a point."""
+    if "," in text:
         raise BadValue("no_number", text=text[:60])
     return text
 
