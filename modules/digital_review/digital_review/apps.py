@@ -180,6 +180,10 @@ class DigitalReview(PortalModule):
         ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
         LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
+        ),
+        LiveTopic(
             "digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
         ),
         LiveTopic(
@@ -193,10 +197,6 @@ class DigitalReview(PortalModule):
         LiveTopic(
             r"digital_review/minutes/(?P<pk>\d+)",
             "digital_review.selectors.meeting_topics.may_read_minutes",
-        ),
-        LiveTopic(
-            r"digital_review/setup/(?P<model>[a-z]+)",
-            "digital_review.selectors.setup.may_see_setup",
         ),
     )
     periodic_tasks = (
