@@ -222,7 +222,9 @@ def passages_of(case: Case) -> list[Passed]:
 
 
 def anamneses_of(user: Any, case: Case) -> list[Anamnesis]:
-    return list(visible(user, case.anamneses.filter(deleted_at__isnull=True)).select_related("written_by"))
+    return list(
+        visible(user, case.anamneses.filter(deleted_at__isnull=True)).select_related("written_by")
+    )
 
 
 @dataclass(frozen=True)

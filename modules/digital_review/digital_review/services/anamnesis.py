@@ -61,7 +61,9 @@ def remove_anamnesis(*, actor: Any, anamnesis_id: int, reason: str) -> None:
 
 def _anamnesis(actor: Any, anamnesis_id: int) -> Anamnesis:
     seen = visible(actor, Anamnesis.objects.all())
-    anamnesis = locked(seen.select_related("case__patient", "case__review_type__unit"), anamnesis_id)
+    anamnesis = locked(
+        seen.select_related("case__patient", "case__review_type__unit"), anamnesis_id
+    )
     require(actor, ANAMNESIS, anamnesis)
     return anamnesis
 

@@ -158,13 +158,14 @@ def go(request: HttpRequest, pk: int, code: str) -> HttpResponse:
     """Take a transition of the flow: after asking, and when it is forced with a reason."""
     row, _flows = _row(request, pk)
     ways = possible(CONDUCT, request.user, row.case)
-    way = next((each.transition for each in ways if each.transition.code == code and each.open), None)
+    found = (each.transition for each in ways if each.open)
+    way = next((each for each in found if each.code == code), None)
     if way is None:
         raise Http404
     title = transition_title(machine_of(row.case.flow_version), code)
-    form = ReasonForm(request.POST or None) if way.forced else forms.Form(request.POST or None)
-    if request.method == "POST" and not way.forced:
-        form = forms.Form(request.POST)
+    # an empty form is sent too
+    sent = request.POST if request.method == "POST" else None
+    form = ReasonForm(sent) if way.forced else forms.Form(sent)
     missing = CONDUCT.missing(row.case) if way.forced else []
     return ask(
         request,
@@ -192,9 +193,8 @@ def protocol(request: HttpRequest, pk: int) -> HttpResponse:
         initial={"protocol": case.protocol, "protocol_comment": case.protocol_comment},
     )
     if request.method == "POST" and form.is_valid():
-        change_protocol(
-            actor=request.user, case_id=case.pk, version=opened_version(request), **form.cleaned_data
-        )
+        opened = opened_version(request)
+        change_protocol(actor=request.user, case_id=case.pk, version=opened, **form.cleaned_data)
         messages.success(request, _("The protocol is saved."))
         return redirect("digital_review:case", case.pk)
     context = {

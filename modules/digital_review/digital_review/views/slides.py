@@ -150,9 +150,7 @@ def viewer(request: HttpRequest, pk: int) -> HttpResponse:
         "slide": slide,
         "case": slide.case,
         "source": viewer_source(slide),
-        "others": [
-            row.slide for row in slides_of(request.user, slide.case) if row.can_be_viewed
-        ],
+        "others": [row.slide for row in slides_of(request.user, slide.case) if row.can_be_viewed],
         "back": case_tab_url(slide.case_id, "slides"),
         "meeting": meeting,
         "leading": meeting is not None and place_of(request.user, meeting).leads,
