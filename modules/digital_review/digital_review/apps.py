@@ -193,12 +193,28 @@ class DigitalReview(PortalModule):
             "digital_review.services.shared_view.may_follow",
         ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
+        LiveTopic(
+            "digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
+        ),
+        LiveTopic(
+            r"digital_review/meeting/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_see_meeting",
+        ),
+        LiveTopic(
+            r"digital_review/room/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_enter_room",
+        ),
+        LiveTopic(
+            r"digital_review/minutes/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_read_minutes",
+        ),
     )
     periodic_tasks = (
         PeriodicTask(
             "digital review: reminders, follow-ups", "digital_review.tasks.every_day", 3600
         ),
         PeriodicTask("slides: cut waiting", "digital_review.tasks.cut_waiting_slides", 60),
+        PeriodicTask("meetings: prepare", "digital_review.tasks.prepare_review_meetings", 600),
     )
     signables = (
         Signable(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from celery import shared_task
 
 from digital_review.services import slides
+from digital_review.services.meeting_dates import prepare_meetings
 from digital_review.services.reminders import daily
+from portal.records.context import ServiceActor
+
+
+@shared_task
+def prepare_review_meetings() -> None:
+    """Register who is ready, tell what is due before meetings; each thing once."""
+    prepare_meetings(actor=ServiceActor("meetings"))
 
 
 @shared_task

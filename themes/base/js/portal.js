@@ -2,11 +2,13 @@
 import { startClock } from "./clock.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkeys.js";
+import { startSheets } from "./sheet.js";
 import { startSwaps } from "./swaps.js";
 import { startUi } from "./ui.js";
 
 startPasskeys(); // before the others: it holds a form back until the device has signed
 startSwaps();
+startSheets();
 startUi();
 startClock();
 startLive();

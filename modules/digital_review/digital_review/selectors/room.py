@@ -54,7 +54,7 @@ def place_of(user: Any, meeting: Meeting) -> Place:
 
 def deputy(meeting: Meeting, part: str) -> Any:
     """Who deputises for this officer of the meeting, or None."""
-    row = meeting.participants.filter(part=part, deputises_for__isnull=False)
+    row = Participant.objects.filter(meeting=meeting, part=part, deputises_for__isnull=False)
     found = row.select_related("person").order_by("-pk").first()
     return found.person if found else None
 

@@ -15,6 +15,7 @@ from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting
 from digital_review.models.reach import BUREAU, FILL, LEAD, MINUTES, PATHOLOGY, TAKE_PART
 from digital_review.rules.conduct import Role
 from digital_review.selectors.facts import names_beyond
+from digital_review.selectors.room import on_the_table
 from digital_review.selectors.topics import announce_form, form_topic
 from digital_review.services.conduct import ask_to_sign, refresh
 from digital_review.services.telling import form_path, people_of, tell
@@ -38,13 +39,21 @@ def may_fill(actor: Any, form: CaseForm) -> bool:
 
 
 def require_fill(actor: Any, form: CaseForm) -> None:
-    """PermissionDenied for who may not; Refused (``not_the_writer``) for who may not now.
+    """PermissionDenied for who may not; Refused (``not_the_writer``, ``on_the_table``) for who may
+    not now.
 
-    While a meeting is held, the form on its table is written by who has the pen (section 13 no. 3).
+    While a meeting is held, the form on its table is written by who has the pen, and the patient's
+    other forms stay as they are (DR-060, section 13 no. 3).
     """
     if not may_fill(actor, form):
         msg = f"one of {', '.join(FILLS[form.slot.filled_by])} is needed"
         raise PermissionDenied(msg)
+    meeting = on_the_table(form.case_id)
+    if meeting is not None and form.slot.filled_by != FormSlot.FilledBy.MEETING:
+        raise Refused(
+            _("The meeting discusses this patient now: its forms are closed meanwhile."),
+            code="on_the_table",
+        )
     writer = writer_of(form)
     if writer is not None and writer != actor:
         raise Refused(

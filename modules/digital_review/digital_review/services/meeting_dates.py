@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from digital_review.models import Case, FormSlot, Meeting, Participant, ReviewType
@@ -21,6 +20,7 @@ from digital_review.selectors.meetings import (
     candidates,
     has_ended,
     invited,
+    items_of,
     next_meeting,
     people_at,
     readiness,
@@ -31,6 +31,7 @@ from digital_review.services.agenda import fill
 from portal.access.decision import require
 from portal.audit.services import record
 from portal.notifications.services import notify
+from portal.records.context import ServiceActor
 from portal.records.services import locked, writes
 
 
@@ -77,7 +78,7 @@ def _register(actor: Any, meeting: Meeting) -> None:
 
 
 def _inform(meeting: Meeting, now: datetime) -> None:
-    items = meeting.items.filter(status="to_discuss").prefetch_related("case__forms")
+    items = items_of(ServiceActor("meetings"), meeting).filter(status="to_discuss")
     slots = slots_of(meeting.review_type_id)
     missing = sum(not readiness(item.case, slots).complete for item in items)
     meeting.information_sent_at = now
@@ -127,7 +128,7 @@ def without_report(review_type_id: int) -> list[Case]:
         information_complete=False,
         forms__slot__filled_by=FormSlot.FilledBy.PATHOLOGIST,
         forms__status="draft",
-        forms__deleted_at__isnull=True,
+        forms__deleted_at__isnull=True,  # related rows come with those that were removed
     )
     cases = waiting.select_related("patient", "flow_version", "outcome").distinct()
     return [case for case in cases if not has_ended(case)]
@@ -139,8 +140,8 @@ def _pathologists(meeting: Meeting) -> list[Any]:
 
 
 def _planners(meeting: Meeting) -> list[Any]:
-    unit = meeting.review_type.unit
-    return [*people_at(MANAGE, unit), *people_at(BUREAU, unit)]
+    kind = meeting.review_type
+    return [*people_at(MANAGE, kind), *people_at(BUREAU, kind)]
 
 
 def _tell(meeting: Meeting, people: Iterable[Any], text: Any, number: int) -> None:

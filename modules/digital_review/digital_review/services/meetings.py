@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import Meeting, Participant, ReviewType
-from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY
+from digital_review.models import AgendaItem, Meeting, OutcomeSpecialist, Participant, ReviewType
+from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY, SIGN_REVIEW
 from digital_review.selectors.meeting_topics import announce_meeting
 from digital_review.selectors.meetings import OFFICES, PART_NEEDS, invited
 from digital_review.services.agenda import ask_follow_ups, fill
@@ -115,7 +115,7 @@ def cancel_meeting(*, actor: Any, meeting_id: int, reason: str) -> Meeting:
     """Cancel a planned meeting, with a reason. Its patients belong on the next list again."""
     meeting = planned(actor, meeting_id)
     _needs(reason)
-    waiting = meeting.items.filter(status="to_discuss")
+    waiting = AgendaItem.objects.filter(meeting=meeting, status="to_discuss")
     change_many(waiting.select_for_update(no_key=True), status="postponed")
     meeting.status = Meeting.Status.CANCELLED
     meeting.save()
@@ -145,21 +145,31 @@ def invite(
 
 @writes
 def name_deputy(
-    *, actor: Any, meeting_id: int, part: str, person_id: int, reason: str
+    *,
+    actor: Any,
+    meeting_id: int,
+    part: str,
+    person_id: int,
+    reason: str,
+    specialist_id: int | None = None,
 ) -> Participant:
-    """Somebody stands in for an officer in this meeting alone (DR-011); a former deputy ends.
+    """Somebody stands in for an officer in this meeting alone, or (``specialist_id``) for a
+    specialist who signs its findings (DR-011); a former deputy of theirs ends.
 
     They need the office's privilege themselves. Refused: ``part``, ``not_allowed``, ``self``.
     """
     meeting = open_meeting(actor, meeting_id)
     _needs(reason)
-    if part not in OFFICES:
-        raise Refused(_("Only for the meeting's officers there are deputies."), code="part")
-    officer, person = getattr(meeting, part), _person(person_id)
+    officer, person = _stood_in_for(meeting, part, specialist_id), _person(person_id)
     if person == officer:
         raise Refused(_("Nobody stands in for themselves."), code="self")
+    if part == Part.SPECIALIST and not can(person, SIGN_REVIEW, meeting):
+        raise Refused(
+            _("%(name)s has no role in this review that allows it.") % {"name": person},
+            code="not_allowed",
+        )
     rows = Participant.objects.filter(meeting=meeting, part=part)
-    for former in rows.filter(deputises_for__isnull=False):
+    for former in rows.filter(deputises_for=officer):
         soft_delete(former)
     if taken := rows.filter(person=person).first():
         soft_delete(taken)  # invited as a second pathologist, say: now for the first
@@ -173,6 +183,18 @@ def name_deputy(
     return row
 
 
+def _stood_in_for(meeting: Meeting, part: str, specialist_id: int | None) -> Any:
+    if part in OFFICES:
+        return getattr(meeting, part)
+    if part == Part.SPECIALIST and specialist_id is not None:
+        named = OutcomeSpecialist.objects.filter(
+            outcome__review_type=meeting.review_type_id, person=specialist_id
+        )
+        if row := named.select_related("person").first():
+            return row.person
+    raise Refused(_("There are deputies for officers and specialists alone."), code="part")
+
+
 @writes
 def uninvite(*, actor: Any, participant_id: int, reason: str = "") -> None:
     """Take somebody off the list of participants, or end a deputyship."""
@@ -184,9 +206,8 @@ def uninvite(*, actor: Any, participant_id: int, reason: str = "") -> None:
     soft_delete(row)
     record("digital_review.participant_removed", meeting, data=_row_told(row))
     if row.person not in invited(meeting):
-        _tell_one(
-            meeting, row.person, _("You are no longer invited to the %(review)s meeting of %(when)s.")
-        )  # fmt: skip
+        text = _("You are no longer invited to the %(review)s meeting of %(when)s.")
+        _tell_one(meeting, row.person, text)
     announce_meeting(meeting, "participants")
 
 
@@ -265,8 +286,8 @@ def _add(meeting: Meeting, person: Any, part: Part, officer: Any = None) -> Part
 
 def _end_stale_deputies(meeting: Meeting) -> None:
     """Who stood in for somebody that is not the officer any more stands in for nobody."""
-    for row in meeting.participants.filter(deputises_for__isnull=False):
-        if row.deputises_for_id != getattr(meeting, f"{row.part}_id"):
+    for row in Participant.objects.filter(meeting=meeting, deputises_for__isnull=False):
+        if row.part in OFFICES and row.deputises_for_id != getattr(meeting, f"{row.part}_id"):
             soft_delete(row)
 
 

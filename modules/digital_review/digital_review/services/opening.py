@@ -83,9 +83,9 @@ def _last(case: Case, slot: FormSlot) -> CaseForm | None:
 
 
 def _begins_anew(case: Case, last: CaseForm) -> bool:
-    """Whether there is to be another form of the slot: a follow-up after a complete one, the
-    meeting's findings in each round."""
-    if last.slot.repeats and last.slot.filled_by != FormSlot.FilledBy.MEETING:
+    """Whether there is to be another form of the slot: a follow-up after a complete one, what is
+    answered in each round in a new round."""
+    if last.slot.repeats and last.slot.filled_by == FormSlot.FilledBy.HOSPITAL:
         return last.status != CaseForm.Status.DRAFT
     began_at = case.round_began_at
     return of_round(last.slot) and began_at is not None and last.asked_at < began_at

@@ -10,12 +10,14 @@ from typing import Any
 from celery import current_app
 from django.core.cache import cache
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from digital_review.interfaces.slide_images import NotAnImage, cut_picture
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
 from digital_review.selectors.topics import announce_case
+from digital_review.services.conduct import advance
 from digital_review.services.slide_files import (
     StoredImage,
     image_path,
@@ -123,6 +125,25 @@ def remove_slide(*, actor: Any, slide_id: int, reason: str) -> None:
     soft_delete(slide)
     record("digital_review.slide_removed", slide.case, data={"slide": slide.pk})
     announce_case(slide.case, "slides")
+
+
+@writes
+def tick_slides_received(*, actor: Any, case_id: int, received: bool, reason: str = "") -> Case:
+    """The glass slides of the patient have arrived (DR-063); with a reason, they have not after
+    all. A second tick changes nothing. Refused: ``reason_needed``."""
+    if not received and not reason.strip():
+        raise Refused(_("Say why the tick is taken back."), code="reason_needed")
+    case = _case(actor, case_id, lock=True)
+    require(actor, PATHOLOGY, case)
+    if received == (case.slides_received_at is not None):
+        return case
+    case.slides_received_at = timezone.now() if received else None
+    case.slides_received_by = actor if received else None
+    case.save()
+    record("digital_review.slides_received", case, data={"received": received})
+    announce_case(case, "slides")
+    advance(actor, case)  # the flow may wait for them
+    return case
 
 
 # --- tiles ----------------------------------------------------------------------------------------

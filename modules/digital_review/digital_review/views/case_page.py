@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,22 +16,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _later
 from django.views.decorators.http import require_GET, require_http_methods
 
-from digital_review.forms.patient import ProtocolForm, ReasonForm
+from digital_review.forms.patient import ProtocolForm
 from digital_review.models.reach import ANAMNESIS, SEE
 from digital_review.selectors import case_page
 from digital_review.selectors.overview import CaseRow, Flows
 from digital_review.selectors.topics import case_topic
 from digital_review.services.case_facts import change_protocol, may_write_protocol
-from digital_review.services.conduct import CONDUCT
 from digital_review.services.letters import may_write_letter
 from digital_review.urls_names import case_tab_url
+from digital_review.views.case_acts import acts_for
 from digital_review.views.overview import asked_of
-from portal.access.acts import ask
 from portal.access.decision import can, require
 from portal.audit.services import Access, log_access
-from portal.flows.presentation import transition_title
-from portal.flows.selectors import machine_of
-from portal.flows.services.cases import possible, take_transition
 
 _NOTED_S = 15 * 60
 
@@ -127,7 +121,9 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "row": row,
         "case": row.case,
         "patient": row.patient,
-        "acts": case_page.acts_of(request.user, row.case, standing),
+        "acts": case_page.acts_of(
+            request.user, row.case, standing, acts_for(request.user, row.case)
+        ),
         "warnings": case_page.warnings_of(request.user, row, standing),
         "may_write_protocol": may_write_protocol(request.user, row.case),
         "tabs": TABS.values(),
@@ -151,34 +147,6 @@ def case_tab(request: HttpRequest, pk: int, tab: str) -> HttpResponse:
     context = {"row": row, "case": row.case, "tab": chosen, **_tab_context(request, row, chosen)}
     context["topic"] = case_topic(row.case.pk)
     return render(request, "digital_review/case/_tab.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-def go(request: HttpRequest, pk: int, code: str) -> HttpResponse:
-    """Take a transition of the flow: after asking, and when it is forced with a reason."""
-    row, _flows = _row(request, pk)
-    ways = possible(CONDUCT, request.user, row.case)
-    found = (each.transition for each in ways if each.open)
-    way = next((each for each in found if each.code == code), None)
-    if way is None:
-        raise Http404
-    title = transition_title(machine_of(row.case.flow_version), code)
-    # an empty form is sent too
-    sent = request.POST if request.method == "POST" else None
-    form = ReasonForm(sent) if way.forced else forms.Form(sent)
-    missing = CONDUCT.missing(row.case) if way.forced else []
-    return ask(
-        request,
-        form,
-        partial(take_transition, CONDUCT, actor=request.user, case_id=row.case.pk, code=code),
-        title=f"{title}: {row.patient}",
-        words=_("What is missing now stays to be done:")
-        if missing
-        else _("The patient goes on in the review."),
-        lines=missing,
-        back=case_tab_url(row.case.pk, "history"),
-        danger=way.forced,
-    )
 
 
 @require_http_methods(["GET", "POST"])

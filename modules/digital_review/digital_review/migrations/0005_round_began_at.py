@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('digital_review', '0003_initial'),
+        ('digital_review', '0004_meeting_said_once'),
     ]
 
     operations = [
