@@ -19,4 +19,7 @@ EXPECTED = Expectations(
         **digital_review_setup.URLS,
         **digital_review_slides.URLS,
     },
+    topics={
+        **digital_review_slides.TOPICS,
+    },
 )
