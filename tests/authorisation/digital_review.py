@@ -19,7 +19,5 @@ EXPECTED = Expectations(
         **digital_review_setup.URLS,
         **digital_review_slides.URLS,
     },
-    topics={
-        **digital_review_slides.TOPICS,
-    },
+    topics={**digital_review_meetings.TOPICS, **digital_review_slides.TOPICS},
 )

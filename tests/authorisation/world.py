@@ -55,6 +55,7 @@ from portal.records.context import ServiceActor, acting
 from portal.records.services import soft_delete
 from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
+from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
@@ -94,6 +95,7 @@ def make_world() -> World:
                 "changed": _changed(shop, slot, monday),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
+                **meeting_world(customer.unit),
                 **overview_world(customer.unit),
             }
         )

@@ -119,4 +119,8 @@ def opinion_policy() -> AccessPolicy:
             opinion.item.disclosed_at is not None or opinion.person_id == held.user.pk
         ),
     )
-    return AccessPolicy(view=(SEE,), scopes={SEE: shown, TAKE_PART: shown})
+    return AccessPolicy(
+        view=(SEE,),
+        scopes={SEE: shown, TAKE_PART: shown},
+        sealed=lambda opinion: opinion.item.disclosed_at is None,
+    )
