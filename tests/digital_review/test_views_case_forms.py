@@ -278,16 +278,6 @@ def test_a_signature_is_withdrawn_after_asking_why(
 # --- acts on a case -------------------------------------------------------------------------------
 
 
-def test_forcing_says_what_is_missing_before_it_is_done(world: World, as_person: Go) -> None:
-    case = begin(world)
-    client, url = as_person("manager"), reverse("digital_review:force_review", args=[case.pk])
-    told = text_of(client.get(url))
-    for line in ("Precrf: Hb", "Pathology: not begun", "Slides: not received"):
-        assert line in told
-    client.post(url, {"reason": "very ill"})
-    assert Case.objects.get(pk=case.pk).flow_state == "review_ready"
-
-
 def test_the_hospital_is_asked_from_the_patients_page(world: World, as_person: Go) -> None:
     case = begin(world)
     url = reverse("digital_review:ask_hospital", args=[case.pk])
