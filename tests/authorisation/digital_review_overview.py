@@ -22,6 +22,10 @@ def _tab(objects: Any, person: Any) -> dict[str, Any]:
     return {"pk": objects["case"].pk, "tab": "history"}
 
 
+def _forced(objects: Any, person: Any) -> dict[str, Any]:
+    return {"pk": objects["case"].pk, "code": "force_review"}
+
+
 def _letter(objects: Any, person: Any) -> dict[str, Any]:
     return {"pk": objects["case"].pk, "kind": "oncologist"}
 
@@ -36,6 +40,7 @@ URLS: dict[str, Row] = {
     "digital_review:overview_paper": Row(SEE),
     "digital_review:case": Row(SEE, args=pk_of("case")),
     "digital_review:case_tab": Row(SEE, args=_tab),
+    "digital_review:case_go": Row(MANAGER, args=_forced),
     "digital_review:case_protocol": Row(SIGN_REVIEWS, args=pk_of("case")),
     "digital_review:anamnesis_add": Row(CLINICIAN, args=pk_of("case")),
     "digital_review:anamnesis_change": Row(CLINICIAN, args=pk_of("anamnesis")),

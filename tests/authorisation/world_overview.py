@@ -52,7 +52,7 @@ def overview_world(unit: Unit) -> dict[str, Any]:
         review_type=kind,
         registered_on=timezone.localdate(),
         flow_version=kind.flow.versions.get(),
-        flow_state="review_ready",
+        flow_state="follow_up_required",
         flow_since=timezone.now(),
     )
     return {

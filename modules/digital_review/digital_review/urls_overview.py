@@ -10,6 +10,7 @@ urlpatterns = [
     path("patients.pdf", overview.paper, name="overview_paper"),
     path("cases/<int:pk>/", case_page.case, name="case"),
     path("cases/<int:pk>/tab/<slug:tab>/", case_page.case_tab, name="case_tab"),
+    path("cases/<int:pk>/go/<str:code>/", case_page.go, name="case_go"),
     path("cases/<int:pk>/protocol/", case_page.protocol, name="case_protocol"),
     path("cases/<int:pk>/anamnesis/", anamnesis.add, name="anamnesis_add"),
     path("anamneses/<int:pk>/", anamnesis.change, name="anamnesis_change"),

@@ -30,7 +30,9 @@ from portal.access.decision import visible
 from portal.access.masking import may_see_personal, searchable
 from portal.documents.models import IssuedDocument
 from portal.flows.presentation import state_title, transition_title
+from portal.flows.rules.definition import Transition
 from portal.flows.selectors import machine_of
+from portal.flows.services.cases import possible
 from portal.records.personal import unmasked
 from portal.signing.services import State, Verdict, verify_many
 
@@ -47,18 +49,15 @@ class Act(Protocol):
     def url(self) -> str: ...
     @property
     def icon(self) -> str: ...
-    @property
-    def main(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class OwnAct:
-    """An act with a form or a letter of the case."""
+    """An act with the case, a form or a letter of it."""
 
     label: Any
     url: str
     icon: str
-    main: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,21 @@ def others_of(user: Any, asked: Asked, flows: Flows) -> list[CaseRow]:
 # --- what one may do ------------------------------------------------------------------------------
 
 
-def acts_of(user: Any, case: Case, standing: Standing, on_case: Sequence[Act]) -> Acts:
+def acts_of(user: Any, case: Case, standing: Standing, asking: Sequence[Act]) -> Acts:
     """What the reader may do now, the most pressing first: sign, fill in, a step of the flow, a
-    letter. ``on_case``: what may be done with the case itself; only a step is ever the main act."""
-    steps = [act for act in on_case if act.main]
+    letter. ``asking``: what may be asked of the hospital; neither that nor forcing is ever the main
+    act."""
+    ways = [each.transition for each in possible(CONDUCT, user, case) if each.open]
+    steps = [_step(case, way) for way in ways if not way.forced]
+    forced = [_step(case, way) for way in ways if way.forced]
     pressing = [*_form_acts(user, case, standing), *steps, *_letter_acts(user, case)]
-    rest = [act for act in on_case if not act.main]
-    return Acts(pressing[0] if pressing else None, (*pressing[1:], *rest))
+    return Acts(pressing[0] if pressing else None, (*pressing[1:], *asking, *forced))
+
+
+def _step(case: Case, way: Transition) -> OwnAct:
+    title = transition_title(machine_of(case.flow_version), way.code)
+    url = reverse("digital_review:case_go", args=[case.pk, way.code])
+    return OwnAct(f"{title}…", url, "warning" if way.forced else "play")
 
 
 def _form_acts(user: Any, case: Case, standing: Standing) -> list[Act]:

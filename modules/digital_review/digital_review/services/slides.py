@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from digital_review.interfaces.slide_images import NotAnImage, cut_picture
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
+from digital_review.selectors.topics import announce_case
+from digital_review.services.conduct import advance
 from digital_review.services.slide_files import (
     StoredImage,
     image_path,
