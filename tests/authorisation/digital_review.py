@@ -23,6 +23,7 @@ EXPECTED = Expectations(
         **digital_review_cases.TOPICS,
         **digital_review_meetings.TOPICS,
         **digital_review_setup.TOPICS,
+        **digital_review_slides.TOPICS,
     },
     tasks=digital_review_cases.TASKS,
 )

@@ -59,6 +59,7 @@ from tests.authorisation.world_connectors import connectors_part
 from tests.authorisation.world_digital_review_setup import review_set_up
 from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_case_forms import case_form_world
+from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -101,6 +102,7 @@ def make_world() -> World:
                 **review_set_up(customer.unit),
                 **meeting_world(customer.unit),
                 **case_form_world(customer.unit),
+                **overview_world(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")

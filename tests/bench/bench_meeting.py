@@ -57,7 +57,7 @@ def run() -> dict[str, Any]:
                 number=figure(shared_ms),
                 unit="ms",
                 target="≤ 1000",
-                compared_with=f"one person fetching it, with nobody else there: {figure(alone_ms):.1f} ms",
+                compared_with=f"one fetch, with nobody else there: {figure(alone_ms):.1f} ms",
             )
             for name, figure in (("median", statistics.median), ("95th percentile", _p95))
         ]

@@ -54,10 +54,9 @@ def told(person: Any) -> str:
 
 def fill_in(person: Any, form: CaseForm, **typed: str) -> None:
     """Save the answers and complete the form."""
-    saved = save_sheet(
-        RULES, actor=person, sheet_id=form.pk, typed=typed, opened_version=form.version
-    )
-    complete_sheet(RULES, **values, version=saved.sheet.version)
+    act = {"actor": person, "sheet_id": form.pk}
+    saved = save_sheet(RULES, **act, typed=typed, opened_version=form.version)
+    complete_sheet(RULES, **act, version=saved.sheet.version)
 
 
 def reported(world: World, number: str) -> Any:
@@ -125,7 +124,7 @@ def test_sc3_four_weeks_ahead_the_pathologist_finds_everything_in_one_place(worl
         assert number in html
         assert reverse("digital_review:case", args=[case.pk]) in html
     assert "Precrf, Pathology" in html
-    assert "lacks information" in told(world.people["bureau"])
+    assert "lack information" in told(world.people["bureau"])
 
 
 # --- the list ----------------------------------------------------------------------------------

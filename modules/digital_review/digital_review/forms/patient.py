@@ -6,12 +6,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 
-class ReasonForm(forms.Form):
-    """Why."""
-
-    reason = forms.CharField(label=_("Reason"), max_length=300)
-
-
 class ProtocolForm(forms.Form):
     """Protocol, and what the protocol committee says (DR-035)."""
 

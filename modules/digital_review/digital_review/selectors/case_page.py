@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import Prefetch
 from django.urls import reverse
@@ -29,6 +30,7 @@ from portal.access.decision import visible
 from portal.access.masking import may_see_personal, searchable
 from portal.documents.models import IssuedDocument
 from portal.flows.presentation import state_title, transition_title
+from portal.flows.rules.definition import Transition
 from portal.flows.selectors import machine_of
 from portal.flows.services.cases import possible
 from portal.records.personal import unmasked
@@ -38,14 +40,24 @@ MOST_OTHERS = 200
 """Patients in the list beside the page."""
 
 
-@dataclass(frozen=True)
-class Act:
-    """Something that the reader may do with the case now."""
+class Act(Protocol):
+    """Something that the reader may do now."""
 
-    label: str
+    @property
+    def label(self) -> Any: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def icon(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class OwnAct:
+    """An act with the case, a form or a letter of it."""
+
+    label: Any
     url: str
-    icon: str = "check"
-    danger: bool = False
+    icon: str
 
 
 @dataclass(frozen=True)
@@ -83,34 +95,33 @@ def others_of(user: Any, asked: Asked, flows: Flows) -> list[CaseRow]:
 # --- what one may do ------------------------------------------------------------------------------
 
 
-def acts_of(user: Any, case: Case, standing: Standing) -> Acts:
-    """What the reader may do now, the most pressing first; forcing is never the main act."""
-    acts = [*_form_acts(user, case, standing), *_letter_acts(user, case)]
-    forced = []
-    machine = machine_of(case.flow_version)
-    for each in possible(CONDUCT, user, case):
-        if not each.open:
-            continue
-        way = each.transition
-        title = transition_title(machine, way.code)
-        url = reverse("digital_review:case_go", args=[case.pk, way.code])
-        if way.forced:
-            forced.append(Act(f"{title}…", url, "warning", danger=True))
-        else:
-            acts.append(Act(title, url, "play"))
-    return Acts(acts[0] if acts else None, (*acts[1:], *forced))
+def acts_of(user: Any, case: Case, standing: Standing, asking: Sequence[Act]) -> Acts:
+    """What the reader may do now, the most pressing first: sign, fill in, a step of the flow, a
+    letter. ``asking``: what may be asked of the hospital; neither that nor forcing is ever the main
+    act."""
+    ways = [each.transition for each in possible(CONDUCT, user, case) if each.open]
+    steps = [_step(case, way) for way in ways if not way.forced]
+    forced = [_step(case, way) for way in ways if way.forced]
+    pressing = [*_form_acts(user, case, standing), *steps, *_letter_acts(user, case)]
+    return Acts(pressing[0] if pressing else None, (*pressing[1:], *asking, *forced))
+
+
+def _step(case: Case, way: Transition) -> OwnAct:
+    title = transition_title(machine_of(case.flow_version), way.code)
+    url = reverse("digital_review:case_go", args=[case.pk, way.code])
+    return OwnAct(f"{title}…", url, "warning" if way.forced else "play")
 
 
 def _form_acts(user: Any, case: Case, standing: Standing) -> list[Act]:
-    acts = []
+    acts: list[Act] = []
     for form in standing.counting.values():
         form.case = case
         url = reverse("digital_review:form", args=[form.pk])
         told = {"form": form.slot.title}
         if may_sign(user, form):
-            acts.insert(0, Act(_("Sign %(form)s") % told, url, "signature"))
+            acts.insert(0, OwnAct(_("Sign %(form)s") % told, url, "signature"))
         elif form.status == CaseForm.Status.DRAFT and may_fill(user, form):
-            acts.append(Act(_("Fill in %(form)s") % told, url, "pencil"))
+            acts.append(OwnAct(_("Fill in %(form)s") % told, url, "pencil"))
     return acts
 
 
@@ -119,7 +130,7 @@ def _letter_acts(user: Any, case: Case) -> list[Act]:
         return []
     in_force = {letter.letter.kind for letter in letters_of(user, case) if letter.in_force}
     return [
-        Act(
+        OwnAct(
             str(Letter.Kind(kind).label).capitalize() + "…",
             reverse("digital_review:letter_new", args=[case.pk, kind]),
             "mail",

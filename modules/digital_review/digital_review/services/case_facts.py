@@ -1,4 +1,4 @@
-"""What is written about a case beside its forms: protocol, and its committee's comments (DR-035)."""
+"""What is written about a case beside its forms: protocol and its committee's comments (DR-035)."""
 
 from __future__ import annotations
 
@@ -42,9 +42,8 @@ def change_protocol(
     sent = {"protocol": protocol.strip(), "protocol_comment": protocol_comment.strip()}
     opened = _opened(case, version)
     if any(getattr(opened, name) != getattr(case, name) for name in sent):
-        check_version(
-            case, version, sent
-        )  # a case changes with every form: these fields alone count
+        # a case changes with every form: only changes of these fields matter
+        check_version(case, version, sent)
     was = {name: getattr(case, name) for name in sent}
     if changed := differences(was, sent):
         for name, value in sent.items():

@@ -15,11 +15,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _later
 
-from digital_review.models import AgendaItem, Case, CaseForm, Letter
+from digital_review.models import AgendaItem, Case, CaseForm, Letter, Outcome
 from digital_review.models.reach import MANAGE, PERSONAL, SIGN_REVIEW
 from digital_review.rules.conduct import Role
 from digital_review.rules.letters import differs
-from digital_review.selectors.facts import Standing, standing_of, value_at
+from digital_review.selectors.facts import standing_of, words_at
 from digital_review.selectors.topics import announce_case
 from digital_review.services.telling import people_of, tell
 from portal.access.decision import can, require, visible
@@ -27,8 +27,7 @@ from portal.audit.services import Access, log_access, record
 from portal.documents import paper
 from portal.documents.rendering import render_png
 from portal.documents.services import documents_of, issue, supersede_documents
-from portal.forms.rules.answers import At
-from portal.forms.rules.definition import Form, Item, Kind
+from portal.forms.rules.definition import Kind
 from portal.forms.selectors import true_filling, usable
 from portal.forms.words import in_words
 from portal.records.errors import Refused
@@ -49,7 +48,7 @@ class Matter:
 
     case: Case
     form: CaseForm
-    standing: Standing
+    outcome: Outcome
     local: str
     """The local pathologist's diagnosis in words; '' where nobody said."""
     differs: bool | None
@@ -72,10 +71,10 @@ def matter_of(case: Case) -> Matter:
         raise Refused(
             _("The signature of the central review is not authentic."), code="not_authentic"
         )
-    local = _local(case, standing, _language(form))
-    code = str(value_at(standing, case.review_type.local_diagnosis) or "")
-    found = differs(code, case.outcome.code, case.outcome.name)
-    return Matter(case, form, standing, local, found)
+    code, local = words_at(standing, case.review_type.local_diagnosis)
+    return Matter(
+        case, form, case.outcome, local, differs(code, case.outcome.code, case.outcome.name)
+    )
 
 
 def letters_to_write(case: Case) -> list[Letter.Kind]:
@@ -197,8 +196,7 @@ def _case(actor: Any, case_id: int, *, lock: bool = False) -> Case:
 def letter_data(matter: Matter, kind: str) -> dict[str, Any]:
     """What the template is given, in the words and formats of the active language."""
     case, patient = matter.case, matter.case.patient
-    outcome = case.outcome
-    assert outcome is not None  # matter_of() made sure
+    outcome = matter.outcome
     return {
         "kind": str(kind),
         "patient": {
@@ -238,20 +236,6 @@ def _findings(form: CaseForm) -> list[dict[str, str]]:
             label = item.label.text(language, design.languages)
             found.append({"label": label, "value": in_words(design, item, value, language)})
     return found
-
-
-def _local(case: Case, standing: Standing, language: str) -> str:
-    slot, _dot, code = case.review_type.local_diagnosis.partition(".")
-    form = standing.counting.get(slot)
-    if form is None or not code:
-        return ""
-    design = usable(form.form_version).form
-    value = true_filling(form).values.get(At(code))
-    return "" if value is None else in_words(design, _item(design, code), value, language)
-
-
-def _item(design: Form, code: str) -> Item:
-    return design.spots[code].item
 
 
 def _language(form: CaseForm) -> str:

@@ -70,6 +70,13 @@ def running_meeting_of(user: Any, slide: Slide) -> Meeting | None:
     return meeting if meeting is not None and place_of(user, meeting).is_there else None
 
 
+def may_follow(user: Any, pk: str) -> bool:
+    """Who may listen to a meeting's slide: whoever may be in its room."""
+    meetings = visible(user, Meeting.objects.filter(pk=pk)).select_related("review_type__unit")
+    meeting = meetings.first()
+    return meeting is not None and place_of(user, meeting).is_there
+
+
 def _running(user: Any, meeting_id: int) -> Meeting:
     meetings = visible(user, Meeting.objects.filter(status=Meeting.Status.RUNNING))
     meeting = meetings.select_related("review_type__unit").filter(pk=meeting_id).first()

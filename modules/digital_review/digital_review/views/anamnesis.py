@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from digital_review.forms.patient import AnamnesisForm, ReasonForm
+from digital_review.forms.patient import AnamnesisForm
 from digital_review.models import Anamnesis, Case
 from digital_review.models.reach import ANAMNESIS
 from digital_review.services.anamnesis import add_anamnesis, change_anamnesis, remove_anamnesis
@@ -19,6 +19,7 @@ from digital_review.urls_names import case_tab_url
 from digital_review.views.case_page import opened_version
 from portal.access.acts import ask
 from portal.access.decision import require, visible
+from portal.access.forms import ReasonForm
 
 
 @require_http_methods(["GET", "POST"])

@@ -18,20 +18,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _later
 from django.views.decorators.http import require_GET, require_http_methods
 
-from digital_review.forms.patient import ProtocolForm, ReasonForm
+from digital_review.forms.patient import ProtocolForm
+from digital_review.models import Case
 from digital_review.models.reach import ANAMNESIS, SEE
 from digital_review.selectors import case_page
 from digital_review.selectors.overview import CaseRow, Flows
 from digital_review.selectors.topics import case_topic
 from digital_review.services.case_facts import change_protocol, may_write_protocol
+from digital_review.services.cases import force_review
 from digital_review.services.conduct import CONDUCT
 from digital_review.services.letters import may_write_letter
 from digital_review.urls_names import case_tab_url
+from digital_review.views.case_acts import asking_acts
 from digital_review.views.overview import asked_of
 from portal.access.acts import ask
 from portal.access.decision import can, require
+from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
-from portal.flows.presentation import transition_title
+from portal.flows.presentation import state_title, transition_title
 from portal.flows.selectors import machine_of
 from portal.flows.services.cases import possible, take_transition
 
@@ -127,7 +131,9 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
         "row": row,
         "case": row.case,
         "patient": row.patient,
-        "acts": case_page.acts_of(request.user, row.case, standing),
+        "acts": case_page.acts_of(
+            request.user, row.case, standing, asking_acts(request.user, row.case)
+        ),
         "warnings": case_page.warnings_of(request.user, row, standing),
         "may_write_protocol": may_write_protocol(request.user, row.case),
         "tabs": TABS.values(),
@@ -155,31 +161,40 @@ def case_tab(request: HttpRequest, pk: int, tab: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def go(request: HttpRequest, pk: int, code: str) -> HttpResponse:
-    """Take a transition of the flow: after asking, and when it is forced with a reason."""
+    """Take a transition of the flow, after asking; forced, with what is missing and a reason."""
     row, _flows = _row(request, pk)
     ways = possible(CONDUCT, request.user, row.case)
-    way = next(
-        (each.transition for each in ways if each.transition.code == code and each.open), None
-    )
+    found = (each.transition for each in ways if each.open)
+    way = next((each for each in found if each.code == code), None)
     if way is None:
         raise Http404
-    title = transition_title(machine_of(row.case.flow_version), code)
-    form = ReasonForm(request.POST or None) if way.forced else forms.Form(request.POST or None)
-    if request.method == "POST" and not way.forced:
-        form = forms.Form(request.POST)
-    missing = CONDUCT.missing(row.case) if way.forced else []
+    machine = machine_of(row.case.flow_version)
+    told = {"patient": row.patient.number, "state": state_title(machine, way.target)}
+    # an empty form is sent too
+    sent = request.POST if request.method == "POST" else None
     return ask(
         request,
-        form,
-        partial(take_transition, CONDUCT, actor=request.user, case_id=row.case.pk, code=code),
-        title=f"{title}: {row.patient}",
-        words=_("What is missing now stays to be done:")
-        if missing
-        else _("The patient goes on in the review."),
-        lines=missing,
+        ReasonForm(sent) if way.forced else forms.Form(sent),
+        partial(_take, request.user, row.case, code, forced=way.forced),
+        title=transition_title(machine, code),
+        words=_(
+            "Patient %(patient)s goes to “%(state)s” although this is missing. It is kept with your"
+            " name and reason, and stays to be done."
+        )
+        % told
+        if way.forced
+        else _("Patient %(patient)s goes on to “%(state)s”.") % told,
+        lines=CONDUCT.missing(row.case) or [_("Nothing is missing.")] if way.forced else [],
         back=case_tab_url(row.case.pk, "history"),
         danger=way.forced,
     )
+
+
+def _take(actor: Any, case: Case, code: str, *, forced: bool, reason: str = "") -> None:
+    if forced:
+        force_review(actor=actor, case_id=case.pk, code=code, reason=reason)
+    else:
+        take_transition(CONDUCT, actor=actor, case_id=case.pk, code=code)
 
 
 @require_http_methods(["GET", "POST"])
@@ -194,12 +209,8 @@ def protocol(request: HttpRequest, pk: int) -> HttpResponse:
         initial={"protocol": case.protocol, "protocol_comment": case.protocol_comment},
     )
     if request.method == "POST" and form.is_valid():
-        change_protocol(
-            actor=request.user,
-            case_id=case.pk,
-            version=opened_version(request),
-            **form.cleaned_data,
-        )
+        opened = opened_version(request)
+        change_protocol(actor=request.user, case_id=case.pk, version=opened, **form.cleaned_data)
         messages.success(request, _("The protocol is saved."))
         return redirect("digital_review:case", case.pk)
     context = {

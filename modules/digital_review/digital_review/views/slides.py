@@ -14,13 +14,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from digital_review.forms.patient import ReasonForm
 from digital_review.forms.slides import NewSlideForm, SlideForm
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
 from digital_review.selectors.room import place_of
 from digital_review.selectors.slides import slides_of, tile_file, viewer_source
-from digital_review.services.cases import receive_slides, take_back_slides
 from digital_review.services.shared_view import (
     SlideView,
     running_meeting_of,
@@ -32,10 +30,12 @@ from digital_review.services.slides import (
     add_slide,
     change_slide,
     remove_slide,
+    tick_slides_received,
 )
 from digital_review.urls_names import case_tab_url
 from portal.access.acts import ask
 from portal.access.decision import can, require, visible
+from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
 
@@ -118,7 +118,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def received(request: HttpRequest, pk: int) -> HttpResponse:
     """Tick that the glass slides of the patient arrived (DR-063)."""
-    receive_slides(actor=request.user, case_id=pk)
+    tick_slides_received(actor=request.user, case_id=pk, received=True)
     messages.success(request, _("The slides are ticked as received."))
     return redirect(case_tab_url(pk, "slides"))
 
@@ -131,7 +131,7 @@ def not_received(request: HttpRequest, pk: int) -> HttpResponse:
     return ask(
         request,
         ReasonForm(request.POST or None),
-        partial(take_back_slides, actor=request.user, case_id=case.pk),
+        partial(tick_slides_received, actor=request.user, case_id=case.pk, received=False),
         title=_("Slides of %(patient)s not received") % {"patient": case.patient},
         words=_("The tick is taken back."),
         back=case_tab_url(case.pk, "slides"),
