@@ -148,6 +148,16 @@ def happenings(row: QueuedWrite) -> QuerySet[AuditEntry]:
     ).order_by("-pk")
 
 
+def was_written(system: str, resource: str, key: str) -> bool:
+    """Whether something was written under the key that is there, or waits to be."""
+    return QueuedWrite.objects.filter(
+        system=system,
+        resource=resource,
+        key=key,
+        state__in=(State.DELIVERED, *QueuedWrite.OPEN),
+    ).exists()
+
+
 def tasks_for(user: Any) -> list[MyTask]:
     """*My tasks*: what was refused, for those who may see it."""
     count = writes(user, state=State.REFUSED).count()

@@ -3,5 +3,4 @@
 from __future__ import annotations
 
 from tests.authorisation.expectations import Row
-
 URLS: dict[str, Row] = {}
