@@ -19,4 +19,6 @@ EXPECTED = Expectations(
         **digital_review_setup.URLS,
         **digital_review_slides.URLS,
     },
+    topics={**digital_review_cases.TOPICS},
+    tasks=digital_review_cases.TASKS,
 )

@@ -16,8 +16,6 @@ from django.utils.translation import gettext as _
 from digital_review.interfaces.slide_images import NotAnImage, cut_picture
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
-from digital_review.selectors.topics import announce_case
-from digital_review.services.conduct import advance
 from digital_review.services.slide_files import (
     StoredImage,
     image_path,
@@ -144,8 +142,6 @@ def tick_slides_received(*, actor: Any, case_id: int, received: bool) -> Case:
     case.save()
     record("digital_review.slides_received", case, data={"received": received})
     publish(slides_topic(case.pk), "received")
-    announce_case(case, "slides")
-    advance(actor, case)  # the flow may wait for them
     return case
 
 
