@@ -57,6 +57,8 @@ from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
 from tests.authorisation.world_connectors import connectors_part
 from tests.authorisation.world_case_forms import case_form_world
+from tests.authorisation.world_meetings import meeting_world
+from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -97,6 +99,8 @@ def make_world() -> World:
                 **_portal(shop, customer),
                 **connectors_part(endpoint.name),
                 **case_form_world(customer.unit),
+                **meeting_world(customer.unit),
+                **overview_world(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")
