@@ -55,8 +55,8 @@ from portal.records.context import ServiceActor, acting
 from portal.records.services import soft_delete
 from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
-from tests.authorisation.world_connectors import connectors_part
 from tests.authorisation.world_case_forms import case_form_world
+from tests.authorisation.world_connectors import connectors_part
 from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
