@@ -57,8 +57,8 @@ from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
 from tests.authorisation.world_connectors import connectors_part
 from tests.authorisation.world_digital_review_setup import review_set_up
-from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_case_forms import case_form_world
+from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
@@ -100,8 +100,8 @@ def make_world() -> World:
                 **_portal(shop, customer),
                 **connectors_part(endpoint.name),
                 **review_set_up(customer.unit),
-                **meeting_world(customer.unit),
                 **case_form_world(customer.unit),
+                **meeting_world(customer.unit),
                 **overview_world(customer.unit),
             }
         )

@@ -16,6 +16,7 @@ from portal.connectors.models import QueuedWrite
 from portal.connectors.services import read, workers, write
 from portal.connectors.services.writing import deliver_waiting
 from portal.connectors.stand_ins.server import Fault
+from portal.operations.metrics import exposition
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.outside import Outside, outside_systems
@@ -158,6 +159,27 @@ def test_a_page_brought_by_a_push_is_the_part_alone(outside: Outside, page: Clie
 def test_refused_writes_are_among_an_operator_s_tasks(outside: Outside, page: Client) -> None:
     _refused(outside)
     assert "1 write was refused by an outside system" in _text(page.get("/notifications/tasks/"))
+
+
+@pytest.mark.requirement("OP-004")
+def test_metrics_tell_queues_and_systems_that_are_away(outside: Outside) -> None:
+    row = _refused(outside)
+    write("registry", "form", "other", {}, idempotency_key="2")
+    outside.laboratory.fault = Fault.FAILING
+    read("laboratory", "results", "104217")
+    told = exposition().decode()
+    for line in (
+        'portal_outside_writes{state="refused",system="registry"} 1.0',
+        'portal_outside_writes{state="waiting",system="registry"} 1.0',
+        'portal_outside_writes{state="waiting",system="laboratory"} 0.0',
+        'portal_outside_away{system="laboratory"} 1.0',
+        'portal_outside_away{system="registry"} 0.0',
+        'portal_outside_breaker_open{system="laboratory"} 0.0',
+        'portal_scrape_failed{part="outside"} 0.0',
+    ):
+        assert line in told
+    assert 'portal_outside_oldest_age_seconds{state="refused",system="registry"}' in told
+    assert row.key not in told
 
 
 def test_the_lamp_of_a_system_tells_what_is_known_without_asking_it(outside: Outside) -> None:
