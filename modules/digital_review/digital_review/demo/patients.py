@@ -50,6 +50,8 @@ COMING = (
     DemoPatient("104226", "F.S.", date(2020, 2, 29), NORDHAVN, Stage.STARTED, 3),
     DemoPatient("104301", "K.T.", date(2018, 6, 11), WEST, Stage.STARTED, 44),
     DemoPatient("104302", "B.N.", date(2022, 1, 20), NORTH, Stage.STARTED, 12),
+    DemoPatient("104311", "N.R.", date(2017, 4, 1), NORTH, Stage.STARTED, 6),
+    DemoPatient("104312", "V.A.", date(2016, 7, 17), WEST, Stage.DRAFT, 9),
     DemoPatient("104222", "L.H.", date(2021, 5, 14), KOEGE, Stage.DRAFT, 20),
     DemoPatient("104303", "A.M.", date(2013, 10, 2), WEST, Stage.DRAFT, 16),
     DemoPatient("104304", "R.L.", date(2019, 12, 24), NORTH, Stage.COMPLETE, 25, "RC"),
@@ -72,13 +74,11 @@ TODAY = (
     DemoPatient("104220", "M.K.", date(2019, 7, 30), NORDHAVN, Stage.READY, 60, "RC",
                 anamnesis="Recurrent otitis; two transfusions since the last visit."),
     DemoPatient("104310", "C.J.", date(2014, 9, 9), WEST, Stage.READY, 62, "SAA"),
-    DemoPatient("104311", "N.R.", date(2017, 4, 1), NORTH, Stage.READY, 64, "Cytopenia"),
 )  # fmt: skip
 """Discussed at the meeting that is running."""
 PAST = (
     DemoPatient("104221", "S.D.", date(2009, 1, 5), KOEGE, Stage.READY, 140, "MDS",
                 outcome="ewog_mds"),
-    DemoPatient("104312", "V.A.", date(2016, 7, 17), WEST, Stage.READY, 142, "SAA", outcome="saa"),
     DemoPatient("104313", "G.H.", date(2012, 2, 28), NORTH, Stage.READY, 145, "Fanconi anaemia",
                 outcome="fanconi"),
     DemoPatient("104314", "D.F.", date(2018, 10, 21), WEST, Stage.READY, 148, "Unclear",
