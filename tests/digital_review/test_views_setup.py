@@ -48,7 +48,7 @@ def test_a_review_type_s_page_says_what_is_wrong_in_words_and_what_is_still_to_b
     found = page(client, "review_type", world.review_type.pk)
     assert "No case can be started" in found
     assert "“fanconi” can be chosen at crf.diagnosis, but is no outcome." in found
-    assert "1 thing wrong" in page(client, "review_types")
+    assert "2 things wrong" in page(client, "review_types")
 
 
 @pytest.mark.requirement("DR-105", "DR-160")
