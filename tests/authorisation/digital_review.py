@@ -20,6 +20,8 @@ EXPECTED = Expectations(
         **digital_review_slides.URLS,
     },
     topics={
+        **digital_review_meetings.TOPICS,
         **digital_review_setup.TOPICS,
+        **digital_review_slides.TOPICS,
     },
 )

@@ -56,6 +56,8 @@ from portal.records.services import soft_delete
 from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
 from tests.authorisation.world_digital_review_setup import review_set_up
+from tests.authorisation.world_meetings import meeting_world
+from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -95,6 +97,8 @@ def make_world() -> World:
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
                 **review_set_up(customer.unit),
+                **meeting_world(customer.unit),
+                **overview_world(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from digital_review.demo.patients import COMING, PAST, TODAY
 from digital_review.demo.staff import people, pins
-from digital_review.models import AgendaItem, Case, CaseForm, Meeting, Opinion, Patient
+from digital_review.models import AgendaItem, Anamnesis, Case, CaseForm, Meeting, Opinion, Patient
 from digital_review.selectors.setup import what_is_wrong
 from django.apps import apps
 
@@ -59,6 +59,7 @@ def test_the_demo_shows_a_review_at_every_stage_and_a_second_load_changes_nothin
     coming = Meeting.objects.get(status="planned")
     assert AgendaItem.objects.filter(meeting=coming, status="to_discuss").count() == 4
     assert Opinion.objects.count() == len(PAST) * 4 + 3
+    assert Anamnesis.objects.count() == 2
     assert UnsavedInput.objects.count() == 1  # the secretary is typing
     assert what_is_wrong(coming.review_type) == []
     # everything that was signed is as it was signed

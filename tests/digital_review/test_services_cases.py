@@ -11,10 +11,11 @@ from digital_review.selectors.facts import facts_of, flow_facts, form_names
 from digital_review.selectors.tasks import open_tasks
 from digital_review.services.cases import (
     force_review,
+    receive_slides,
     request_information,
     start_follow_up,
+    take_back_slides,
 )
-from digital_review.services.slides import tick_slides_received
 from django.core.exceptions import PermissionDenied
 
 from portal.audit.models import AuditEntry
@@ -175,15 +176,17 @@ def test_the_pathologist_ticks_that_slides_arrived(world: World) -> None:
     case, pathologist = to_review(world), world.people["pathologist"]
     listed(meeting(world), case)
     assert "Slides of 1 patient to receive" in [t.title for t in open_tasks(pathologist)]
-    tick_slides_received(actor=pathologist, case_id=case.pk, received=True)
-    tick_slides_received(actor=pathologist, case_id=case.pk, received=True)
+    receive_slides(actor=pathologist, case_id=case.pk)
+    receive_slides(actor=pathologist, case_id=case.pk)
     case.refresh_from_db()
     assert case.slides_received_by == pathologist
     assert facts_of(case)["case.slides_received"] is True
     assert AuditEntry.objects.filter(action="digital_review.slides_received").count() == 1
     assert [t.title for t in open_tasks(pathologist)] == []
     with pytest.raises(PermissionDenied):
-        tick_slides_received(actor=world.people["bureau"], case_id=case.pk, received=True)
+        receive_slides(actor=world.people["bureau"], case_id=case.pk)
+    take_back_slides(actor=pathologist, case_id=case.pk, reason="another patient's")
+    assert Case.objects.get(pk=case.pk).slides_received_at is None
 
 
 @pytest.mark.requirement("DR-057")

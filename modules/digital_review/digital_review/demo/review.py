@@ -12,6 +12,7 @@ from digital_review.demo import patients as told
 from digital_review.demo.patients import DemoPatient, Stage
 from digital_review.demo.staff import DATA_MANAGER, DOCTOR, REVIEW
 from digital_review.models import Case, CaseForm, Outcome, ReviewType
+from digital_review.services.anamnesis import add_anamnesis
 from digital_review.services.case_forms import RULES
 from digital_review.services.cases import (
     PatientFacts,
@@ -85,6 +86,8 @@ def bring(scene: Scene, patient: DemoPatient) -> Case:
         tick_slides_received(actor=scene.who("pathologist"), case_id=case.pk, received=True)
     if patient.stage >= Stage.PATHOLOGY:
         _pathology(scene, patient, case)
+    if patient.anamnesis:
+        add_anamnesis(actor=scene.who("clinician"), case_id=case.pk, text=patient.anamnesis)
     if patient.forced:
         force_review(actor=scene.who("manager"), case_id=case.pk, reason=patient.forced)
     return Case.objects.get(pk=case.pk)

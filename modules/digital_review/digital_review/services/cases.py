@@ -1,4 +1,4 @@
-"""Cases: beginning one, its follow-ups, forcing its review, asking for more."""
+"""Cases: beginning one, its follow-ups, forcing its review, its slides, asking for more."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from digital_review.models import Case, CaseForm, FormSlot, Patient, ReviewType
 from digital_review.models.reach import BUREAU, MANAGE, PATHOLOGY
 from digital_review.rules.numbers import clean_number, number_faults
 from digital_review.selectors.topics import announce_case
-from digital_review.services.conduct import CONDUCT, ask_hospital, refresh
+from digital_review.services.conduct import CONDUCT, advance, ask_hospital, refresh
 from digital_review.services.opening import Known, open_form
 from digital_review.services.setup import require_whole
 from portal.access.decision import can, require, visible
@@ -196,13 +196,40 @@ def force_review(*, actor: Any, case_id: int, reason: str, code: str = "") -> Ca
     forced: Case = take_transition(
         CONDUCT, actor=actor, case_id=case_id, code=way.code, reason=reason
     )
-    if forced.follow_up_due_on is not None:  # it is not waited for any more
-        forced.follow_up_due_on = None
-        forced.save()
     return forced
 
 
-# --- asking for more ----------------------------------------------------------------------------
+# --- slides, and more information -----------------------------------------------------------------
+
+
+@writes
+def receive_slides(*, actor: Any, case_id: int) -> Case:
+    """The pathologist ticks that the slides arrived (DR-063); a second tick changes nothing."""
+    case = _locked(actor, case_id)
+    require(actor, PATHOLOGY, case)
+    if case.slides_received_at is None:
+        case.slides_received_at = timezone.now()
+        case.slides_received_by = actor
+        case.save()
+        record("digital_review.slides_received", case)
+        announce_case(case, "slides")
+        advance(actor, case)  # the flow may wait for them
+    return case
+
+
+@writes
+def take_back_slides(*, actor: Any, case_id: int, reason: str) -> Case:
+    """The tick was wrong: the slides did not arrive."""
+    case = _locked(actor, case_id)
+    require(actor, PATHOLOGY, case)
+    if not reason.strip():
+        raise Refused(_("Say why the tick is taken back."), code="reason_needed")
+    if case.slides_received_at is not None:
+        case.slides_received_at = case.slides_received_by = None
+        case.save()
+        record("digital_review.slides_taken_back", case)
+        announce_case(case, "slides")
+    return case
 
 
 @writes

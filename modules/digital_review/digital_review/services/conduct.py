@@ -293,6 +293,8 @@ def _kept(case: Case, standing: Standing) -> dict[str, Any]:
         outcome = review_type.outcomes.filter(code=code).first()
         if outcome is not None and (outcome != case.outcome or case.classified_on is None):
             found |= {"outcome": outcome, "classified_on": timezone.localdate()}
+        if outcome is not None and outcome.met:
+            found["follow_up_due_on"] = None  # asked for, and not needed any more
     return found
 
 
