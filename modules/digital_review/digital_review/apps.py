@@ -233,3 +233,5 @@ class DigitalReview(PortalModule):
             "digital_review.services.signing.form_facts",
         ),
     )
+    demo_people = "digital_review.demo.people"
+    demo_data = "digital_review.demo.load"
