@@ -60,6 +60,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     """One act of the editor: the draft is saved, and what it changed on the page is answered."""
     draft = draft_of(request, pk)
     form, at = FORMS.read(draft.content), _address(request.POST.get("at", ""))
+    before = draft.version
     try:
         draft, outcome = _done(request, draft, form, at)
     except StaleRecord:
@@ -74,7 +75,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     state = EditorState(draft, outcome.form, outcome.at, request.POST.get("tab", ""), outcome)
     answer = render(request, "forms/design_editor_pieces.html", _context(request, state, oob=True))
     answer["HX-Reswap"] = "none"
-    return _changed(answer, outcome.form is not form)
+    return _changed(answer, draft.version != before)
 
 
 def _done(
