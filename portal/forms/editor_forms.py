@@ -5,7 +5,7 @@ What is typed is kept as it is wherever it can be read again; publishing judges 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,9 +36,9 @@ from portal.forms.rules.values import BadValue, Habits, to_json, typed
 
 HABITS = Habits()
 _AS_SENT = (
-    ("unit", "code_list", "pattern", "rule", "required_if", "note")
-    + ("decimals", "longest", "personal", "editable", "required")
-)  # fmt: skip
+    *("unit", "code_list", "pattern", "rule", "required_if", "note"),
+    *("decimals", "longest", "personal", "editable", "required"),
+)
 
 
 class RuleField(forms.CharField):
@@ -112,7 +112,7 @@ class PartForm(forms.Form):
     def _block(
         self,
         title: Any,
-        found: dict[str, tuple[forms.Field, Any]],
+        found: Mapping[str, tuple[forms.Field, Any]],
         check: int | None = None,
         *,
         closed: bool = False,

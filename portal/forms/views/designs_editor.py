@@ -83,7 +83,7 @@ def _done(
 ) -> tuple[FormVersion, Outcome]:
     """The draft after the act; saved only where the act changed something."""
     name, opened = request.POST.get("act", ""), request.POST.get("version", "")
-    asked = {
+    asked: dict[str, Any] = {
         "actor": request.user,
         "version_id": draft.pk,
         "opened_version": int(opened) if opened.isdecimal() and len(opened) < 9 else 0,
