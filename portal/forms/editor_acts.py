@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from portal.forms.editor_forms import PartForm
 from portal.forms.fault_words import words_of
 from portal.forms.rules.definition import Check, Choice, CodeList, Form, Item
-from portal.forms.rules.editing import added, codes_taken, duplicated, moved, moved_to, removed
+from portal.forms.rules.editing import added, codes_taken, duplicated, moved, moved_to
 from portal.forms.rules.publishing import code_fault
 from portal.forms.rules.renaming import readers_of, recoded
 from portal.forms.rules.texts import Words
-from portal.forms.rules.tree import Address, changed_at, part_at, walk
+from portal.forms.rules.tree import Address, changed_at, part_at, walk, without_part
 from portal.forms.rules.wording import with_languages, with_text
 
 MISSING = "missing"
@@ -105,7 +105,7 @@ def _remove(form: Form, at: Address, sent: QueryDict) -> Outcome:
     reading = [each for each in readers_of(form, codes) if each[0][: len(at)] != at]
     if reading and sent.get("confirmed") != "1":
         return Outcome(form, at, asks=tuple(reading))
-    form = removed(form, at)
+    form = without_part(form, at)
     above = at[:-1]
     near = (*above, at[-1] - 1) if at[-1] else above
     return Outcome(form, near)

@@ -5,7 +5,7 @@ What is typed is kept as it is wherever it can be read again; publishing judges 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,10 @@ from portal.forms.rules.texts import Words
 from portal.forms.rules.values import BadValue, Habits, to_json, typed
 
 HABITS = Habits()
+_AS_SENT = (
+    *("unit", "code_list", "pattern", "rule", "required_if", "note"),
+    *("decimals", "longest", "personal", "editable", "required"),
+)
 
 
 class RuleField(forms.CharField):
@@ -108,7 +112,7 @@ class PartForm(forms.Form):
     def _block(
         self,
         title: Any,
-        found: dict[str, tuple[forms.Field, Any]],
+        found: Mapping[str, tuple[forms.Field, Any]],
         check: int | None = None,
         *,
         closed: bool = False,
@@ -297,32 +301,37 @@ class PartForm(forms.Form):
         if sent["kind"] and sent["kind"] != item.kind:
             return of_kind(item, Kind(sent["kind"]))
         values["label"] = self._said("label")
-        plain = ("unit", "code_list", "pattern", "rule", "required_if", "note", "decimals")
-        for key in (*plain, "longest", "personal", "editable", "required"):
-            if key in sent:
-                values[key] = sent[key]
-        if "appearance" in sent:
-            values["appearance"] = Appearance(sent["appearance"]) if sent["appearance"] else None
-        if "result" in sent:
-            values["result"] = Kind(sent["result"]) if sent["result"] else None
-        if "default" in sent:
-            values["default"] = self._as_written(sent["default"])
-        if "missing_codes" in sent:
-            values["missing_codes"] = tuple(sent["missing_codes"])
-        for key in ("limits", "expected"):
-            if f"{key}.least" in sent:
-                ends = [self._as_written(sent[f"{key}.{end}"]) or None for end in ("least", "most")]
-                values[key] = Limits(*ends) if any(ends) else None
-        for key in ("first_value", "written_to"):
-            if f"{key}.connector" in sent:
-                connector, column = sent[f"{key}.connector"], sent[f"{key}.field"]
-                values[key] = Source(connector, column) if connector else None
+        readers: dict[str, Callable[[Any], Any]] = {
+            **dict.fromkeys(_AS_SENT, lambda value: value),
+            "appearance": lambda value: Appearance(value) if value else None,
+            "result": lambda value: Kind(value) if value else None,
+            "default": self._as_written,
+            "missing_codes": tuple,
+        }
+        values |= {key: read(sent[key]) for key, read in readers.items() if key in sent}
         if values.get("required"):
             values["required_if"] = ""
+        values |= self._taken_limits() | self._taken_sources()
         values["checks"] = tuple(
             self._taken_check(f"check.{number}", check) for number, check in enumerate(item.checks)
         )
         return replace(item, **values)
+
+    def _taken_limits(self) -> dict[str, Limits | None]:
+        sent, found = self.cleaned_data, {}
+        for key in ("limits", "expected"):
+            if f"{key}.least" in sent:
+                ends = [self._as_written(sent[f"{key}.{end}"]) or None for end in ("least", "most")]
+                found[key] = Limits(*ends) if any(ends) else None
+        return found
+
+    def _taken_sources(self) -> dict[str, Source | None]:
+        sent, found = self.cleaned_data, {}
+        for key in ("first_value", "written_to"):
+            if f"{key}.connector" in sent:
+                connector, column = sent[f"{key}.connector"], sent[f"{key}.field"]
+                found[key] = Source(connector, column) if connector else None
+        return found
 
     def _taken_check(self, key: str, check: Check) -> Check:
         sent = self.cleaned_data

@@ -60,6 +60,7 @@ from tests.authorisation.world_digital_review_setup import review_set_up
 from tests.authorisation.world_case_forms import case_form_world
 from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
+from tests.authorisation.world_forms import forms_of
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -103,6 +104,7 @@ def make_world() -> World:
                 **case_form_world(customer.unit),
                 **meeting_world(customer.unit),
                 **overview_world(customer.unit),
+                **forms_of(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")

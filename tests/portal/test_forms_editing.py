@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from portal.forms.rules.definition import Form, Item, form_from_json, form_to_json
-from portal.forms.rules.editing import added, duplicated, moved, moved_to, removed
+from portal.forms.rules.editing import added, duplicated, moved, moved_to
 from portal.forms.rules.mending import usable_part_of
 from portal.forms.rules.publishing import faults_of
 from portal.forms.rules.renaming import readers_of, recoded
-from portal.forms.rules.tree import Address, address_of, children, part_at, walk
+from portal.forms.rules.tree import Address, address_of, children, part_at, walk, without_part
 from tests.support.definitions import check, form, form_a, form_json, group, item
 
 pytestmark = pytest.mark.requirement("DR-106")
@@ -149,7 +149,7 @@ def test_what_reads_a_part_is_told_before_it_goes() -> None:
     )
     assert readers_of(made, frozenset({"A"})) == [((0, 1), "show_if", "count(g.A) > 1")]
     assert [key for _, key, _ in readers_of(made, frozenset({"g"}))] == ["show_if", "check c1"]
-    assert outline(removed(made, (0, 0))) == [["B", "C", "D"]]
+    assert outline(without_part(made, (0, 0))) == [["B", "C", "D"]]
 
 
 def test_a_fault_leads_to_its_part() -> None:

@@ -113,8 +113,15 @@ def test_every_comparison_that_is_offered_can_be_written() -> None:
 
 @pytest.mark.parametrize(
     ("name", "how", "text"),
-    [("A", "<", "x"), ("A", "<", ""), ("B", "==", "perhaps"), ("B", "<", "yes")]
-    + [("T", "==", 'a"b'), ("F", "==", "x"), ("C", "==", "31-31-2026")],
+    [
+        ("A", "<", "x"),
+        ("A", "<", ""),
+        ("B", "==", "perhaps"),
+        ("B", "<", "yes"),
+        ("T", "==", 'a"b'),
+        ("F", "==", "x"),
+        ("C", "==", "31-31-2026"),
+    ],
 )
 def test_a_value_that_cannot_be_written_is_refused(name: str, how: str, text: str) -> None:
     with pytest.raises(BadValue):

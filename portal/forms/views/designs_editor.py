@@ -60,6 +60,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     """One act of the editor: the draft is saved, and what it changed on the page is answered."""
     draft = draft_of(request, pk)
     form, at = FORMS.read(draft.content), _address(request.POST.get("at", ""))
+    before = draft.version
     try:
         draft, outcome = _done(request, draft, form, at)
     except StaleRecord:
@@ -74,7 +75,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     state = EditorState(draft, outcome.form, outcome.at, request.POST.get("tab", ""), outcome)
     answer = render(request, "forms/design_editor_pieces.html", _context(request, state, oob=True))
     answer["HX-Reswap"] = "none"
-    return _changed(answer, outcome.form is not form)
+    return _changed(answer, draft.version != before)
 
 
 def _done(
@@ -82,7 +83,7 @@ def _done(
 ) -> tuple[FormVersion, Outcome]:
     """The draft after the act; saved only where the act changed something."""
     name, opened = request.POST.get("act", ""), request.POST.get("version", "")
-    asked = {
+    asked: dict[str, Any] = {
         "actor": request.user,
         "version_id": draft.pk,
         "opened_version": int(opened) if opened.isdecimal() and len(opened) < 9 else 0,
