@@ -55,6 +55,7 @@ from portal.records.context import ServiceActor, acting
 from portal.records.services import soft_delete
 from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
+from tests.authorisation.world_flows import flow_objects
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -93,6 +94,7 @@ def make_world() -> World:
                 "changed": _changed(shop, slot, monday),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
+                **flow_objects(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")
