@@ -61,6 +61,7 @@ from tests.authorisation.world_case_forms import case_form_world
 from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
 from tests.authorisation.world_forms import forms_of
+from tests.authorisation.world_flows import flow_objects
 from tests.support.accounts import sign_in
 from tests.support.factories import give, make_unit, make_user
 from tests.support.signing import give_pin
@@ -105,6 +106,7 @@ def make_world() -> World:
                 **meeting_world(customer.unit),
                 **overview_world(customer.unit),
                 **forms_of(customer.unit),
+                **flow_objects(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")

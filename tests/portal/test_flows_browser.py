@@ -103,23 +103,24 @@ def test_a_flow_is_drawn_and_tables_and_drawing_stay_in_step(visitor: Visitor) -
     expect(box(page, "state_2")).to_contain_text("Done")
     page.get_by_role("row", name="Done").get_by_role("link").click()
     expect(box(page, "state_3")).to_contain_text("Reviewed")
+    expect(page.get_by_label("Title (English)")).to_have_value("Done")
     # from one box's handle to another box: a transition
     drag(page, page.locator('[data-from="state_1"]'), box(page, "state_2"))
+    expect(page.get_by_label("Code", exact=True)).to_have_value("transition_1")
     page.get_by_label("Title (English)").fill("Straight on")
     page.get_by_label("Chairman").check()
-    page.get_by_label("Guard").fill("crf.A49 == 'perhaps'")
+    page.locator("#id_guard").fill("crf.A49 == 'perhaps'")
     expect(page.locator("#guard-check")).to_contain_text("is not a code of crf.A49")
-    page.get_by_label("Guard").fill("crf.A49 == ")
+    page.locator("#id_guard").fill("crf.A49 == ")
     expect(page.locator("#guard-check")).to_contain_text("ends too early")
-    page.get_by_label("Guard").fill("")
+    page.locator("#id_guard").fill("")
     page.get_by_role("button", name="crf.A49").click()
     page.keyboard.type(' == "yes"')
     expect(page.locator("#guard-check")).to_contain_text("it reads crf.A49")
-    page.get_by_label("Title (Dutch)").fill("Rechtdoor")
-    page.keyboard.press("Tab")
     expect(page.get_by_role("row", name="Straight on")).to_contain_text("Done")
     expect(page.locator(".flow--editing")).to_contain_text("Straight on")
-    # a box that is dragged stays where it was put
+    # right after typing, a box is dragged, and stays where it was put
+    page.get_by_label("Title (Dutch)").fill("Rechtdoor")
     drag(page, box(page, "state_3"), page.locator('[data-from="state_1"]'))
     expect(page.get_by_role("button", name="Arrange anew")).to_be_visible()
     assert visitor.page_was_never_reloaded()
@@ -128,6 +129,7 @@ def test_a_flow_is_drawn_and_tables_and_drawing_stay_in_step(visitor: Visitor) -
     assert [each.title.text("nl") for each in drawn.states][:2] == ["Registered nl", "Done nl"]
     way = drawn.transitions[0]
     assert (way.sources, way.target, way.roles) == (("state_1",), "state_2", ("chairman",))
+    assert way.title.text("nl") == "Rechtdoor"
     assert way.guard == 'crf.A49 == "yes"'
     assert [fact.name for fact in drawn.facts] == ["crf.A49"]
     assert list(places) == ["state_3"]

@@ -51,6 +51,11 @@ class Chosen:
     code: str = ""
 
     @property
+    def part(self) -> str:
+        """How forms name it: ``timer reminder``; a field of a form may be called like a part."""
+        return f"{self.what} {self.code}".strip()
+
+    @property
     def query(self) -> str:
         if self.what == "flow":
             return "?flow=1"
@@ -59,12 +64,15 @@ class Chosen:
 
 def _chosen(given: Any, machine: Machine) -> Chosen:
     """From a query or from sent fields; a part that is not there (any more) is nothing."""
+    if "part" in given:
+        what, _space, code = given["part"].partition(" ")
+        given = {what: code or "1"}
     if given.get("flow"):
         return Chosen("flow")
-    for what in editing.WHATS:
-        code = given.get(what, "")
-        if code and editing.part(machine, what, code) is not None:
-            return Chosen(what, code)
+    for sort in editing.WHATS:
+        code = given.get(sort, "")
+        if code and editing.part(machine, sort, code) is not None:
+            return Chosen(sort, code)
     return Chosen()
 
 
@@ -350,7 +358,7 @@ def _written(
     except StaleRecord:
         return _stale(request, draft.pk, opened, chosen, form)
     machine = machine_from_json(kept.content)
-    still = _chosen({chosen.what: chosen.code or "1"}, machine) if chosen.what else chosen
+    still = _chosen({"part": chosen.part}, machine)
     kept.design = draft.design
     return _answer(request, kept, machine, still, form=form)
 
@@ -397,7 +405,7 @@ def _answer(
         answer = render(request, "flows/_kept.html", {**context, "oob": True}, status=status)
     else:
         # what was just added is what is typed in next
-        context["focus"] = bool(chosen.what) and request.POST.get(chosen.what) != chosen.code
+        context["focus"] = bool(chosen.what) and _chosen(request.POST, machine) != chosen
         answer = render(request, "flows/_editor.html", context, status=status)
         address = f"{reverse('flows:edit', args=[draft.pk])}{chosen.query}"
         answer["HX-Replace-Url"] = address

@@ -174,12 +174,45 @@ function takeTurns(event) {
   });
 }
 
+// What is pressed stays where it is: leaving a field keeps it, and the answer would draw the box, row
+// or button anew between the press and the click. It is drawn when the pointer is up again.
+let pressed = false;
+const held = new Map();
+
+function hold(event) {
+  if (!pressed) return;
+  event.detail.shouldSwap = false;
+  held.set(event.detail.target.id, event.detail.fragment);
+}
+
+function letGo() {
+  if (!pressed) return;
+  setTimeout(() => {
+    pressed = false;
+    for (const [id, fragment] of held) {
+      const drawn = fragment.firstElementChild;
+      document.getElementById(id)?.replaceWith(drawn);
+      htmx.process(drawn);
+    }
+    held.clear();
+  });
+}
+
 function kept(event) {
   for (const field of document.querySelectorAll("[data-flow-version]")) field.value = event.detail.version;
 }
 
 export function startFlowEditor() {
-  document.addEventListener("pointerdown", pointerDown);
+  document.addEventListener("pointerdown", (event) => {
+    pressed = Boolean(event.target.closest?.("#flow-editor"));
+    pointerDown(event);
+  });
+  for (const up of ["pointerup", "pointercancel"]) document.addEventListener(up, letGo);
+  document.addEventListener("htmx:oobBeforeSwap", hold);
+  // a box is a link, which the browser would drag as one
+  document.addEventListener("dragstart", (event) => {
+    if (event.target.closest?.(".flow--editing svg")) event.preventDefault();
+  });
   document.addEventListener("keydown", arrowKeys);
   document.addEventListener("click", (event) => {
     pick(event);
