@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 from tests.authorisation.expectations import Expectations, Row, Topic, pk_of, post
-=======
-from tests.authorisation.expectations import Expectations, Row, pk_of, post
->>>>>>> da1648653312d8ac0b38f520af489226c02e887b
 
 _PUBLISHERS = frozenset({"forms.publisher", "digital_review.review_manager"})
 _DESIGNERS = _PUBLISHERS | {"forms.designer"}
@@ -31,21 +26,16 @@ FORMS: dict[str, Row] = {
     "forms:publish": Row(_PUBLISHERS, args=_DRAFT),
     "forms:retire": Row(_PUBLISHERS, args=pk_of("published_form_version")),
 }
-FLOWS: dict[str, Row] = {}
-=======
-from tests.authorisation.expectations import Expectations, Row, pk_of, post
-
-FORMS: dict[str, Row] = {}
 DESIGN_FLOWS = frozenset({"flows.designer", "flows.publisher", "digital_review.review_manager"})
 PUBLISH_FLOWS = DESIGN_FLOWS - {"flows.designer"}
-_DESIGN, _VERSION = pk_of("flow_design"), pk_of("flow_version")
+_FLOW, _VERSION = pk_of("flow_design"), pk_of("flow_version")
 FLOWS: dict[str, Row] = {
     "flows:designs": Row(DESIGN_FLOWS),
     "flows:new": Row(DESIGN_FLOWS),
-    "flows:design": Row(DESIGN_FLOWS, args=_DESIGN),
-    "flows:begin": post(DESIGN_FLOWS, args=_DESIGN),
-    "flows:difference": Row(DESIGN_FLOWS, args=_DESIGN),
-    "flows:move": Row(PUBLISH_FLOWS, args=_DESIGN),
+    "flows:design": Row(DESIGN_FLOWS, args=_FLOW),
+    "flows:begin": post(DESIGN_FLOWS, args=_FLOW),
+    "flows:difference": Row(DESIGN_FLOWS, args=_FLOW),
+    "flows:move": Row(PUBLISH_FLOWS, args=_FLOW),
     "flows:version": Row(DESIGN_FLOWS, args=_VERSION),
     "flows:export": Row(DESIGN_FLOWS, args=_VERSION),
     "flows:replace": Row(DESIGN_FLOWS, args=_VERSION),
@@ -62,8 +52,6 @@ FLOWS: dict[str, Row] = {
     ),
     "flows:guard": post(DESIGN_FLOWS, args=_VERSION),
 }
-CONNECTORS: dict[str, Row] = {}
->>>>>>> b48bf3d0a0b66d87ec9393a0bb68118fd43e3689
 
 SEES_SYSTEMS = frozenset({"operations.operator", "connectors.operator"})
 _WRITE = {"args": pk_of("write"), "others": SEES_SYSTEMS}
