@@ -2,13 +2,13 @@
 
 `layering.py` says which states stand beside each other and in which order; here they get their
 places, from top to bottom, and the ways between them their curves. The same machine always gives
-the same picture.
+the same picture. A box that somebody dragged stands where it was put; its ways go straight there.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,7 +18,11 @@ from portal.flows.rules.layering import SWEEPS, Step, layered
 BOX_WIDTH, BOX_HEIGHT = 180, 56
 GAP, LAYER_GAP, MARGIN, BEND_WIDTH = 32, 72, 24, 16
 LOOP = 28
+FARTHEST = 10_000
+"""How far from the corner a box can be dragged."""
 Point = tuple[float, float]
+Places = Mapping[str, Point]
+"""The top left corners of boxes that somebody dragged, by state."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,36 @@ class Picture:
     lines: tuple[Line, ...]
 
 
-def draw(machine: Machine) -> Picture:
+def places_in(data: object) -> dict[str, Point]:
+    """The places that JSON holds as ``{"state": [x, y]}``; what is none is left out."""
+    if not isinstance(data, Mapping):
+        return {}
+    return {
+        str(state): (float(point[0]), float(point[1]))
+        for state, point in data.items()
+        if isinstance(point, (list, tuple))
+        and len(point) == 2
+        and all(type(each) in (int, float) and 0 <= each <= FARTHEST for each in point)
+    }
+
+
+def draw(machine: Machine, places: Places | None = None) -> Picture:
     """The picture of a machine, also of one that could not be published yet.
 
-    Ways to or from a state that is not there are left out.
+    Ways to or from a state that is not there are left out; so are ``places`` of such states.
     """
     states = list(dict.fromkeys(state.code for state in machine.states))
     first = [state.code for state in machine.states if state.kind is StateKind.START]
     steps = [step for _, step in _steps(machine) if step[0] != step[1]]
     layers, chains, rows = layered(states, first, steps)
     boxes, spots, width = _placed(rows, chains, layers)
-    height = 2 * MARGIN + len(rows) * BOX_HEIGHT + max(len(rows) - 1, 0) * LAYER_GAP
-    lines = tuple(_lines(machine, boxes, spots, chains))
+    height: float = 2 * MARGIN + len(rows) * BOX_HEIGHT + max(len(rows) - 1, 0) * LAYER_GAP
+    dragged = {code: Box(code, *at) for code, at in (places or {}).items() if code in boxes}
+    boxes |= dragged
+    for box in dragged.values():
+        width = max(width, box.x + box.width + MARGIN + LOOP)
+        height = max(height, box.y + box.height + MARGIN)
+    lines = tuple(_lines(machine, boxes, spots, chains, dragged.keys()))
     shown = tuple(boxes[code] for code in states)
     return Picture(width, height, shown, lines)
 
@@ -143,11 +165,17 @@ def _lines(
     boxes: dict[str, Box],
     spots: dict[str, Point],
     chains: dict[Step, list[str]],
+    dragged: Set[str],
 ) -> Iterator[Line]:
-    """Every way: from the edge of its box through its bends to the edge of the other."""
+    """Every way: from the edge of its box through its bends to the edge of the other.
+
+    To and from a box that was dragged it goes straight.
+    """
     drawn = list(_steps(machine))
     ways = [
-        chains.get(step) or chains.get(step[::-1], [])[::-1] if step[0] != step[1] else []
+        []
+        if step[0] == step[1] or not dragged.isdisjoint(step)
+        else chains.get(step) or chains.get(step[::-1], [])[::-1]
         for _, step in drawn
     ]
     ports = _ports(ways, boxes, spots)
@@ -156,7 +184,9 @@ def _lines(
         together = met[frozenset((source, target))]
         met[frozenset((source, target))] += 1
         if not way:
-            yield Line(code, source, target, *_loop(boxes[source], together))
+            ends = boxes[source], boxes[target]
+            drawing = _loop(ends[0], together) if source == target else _straight(*ends, together)
+            yield Line(code, source, target, *drawing)
             continue
         bends = [(spots[each][0] + 4 * together, spots[each][1]) for each in way[1:-1]]
         points = [ports[number, 0], *bends, ports[number, 1]]
@@ -190,6 +220,32 @@ def _curve(points: list[Point]) -> tuple[str, Point]:
         path += f" C {_at((x, y + half))} {_at((to_x, to_y - half))} {_at((to_x, to_y))}"
     (x, y), (to_x, to_y) = points[:2]
     return path, ((x + to_x) / 2, (y + to_y) / 2)
+
+
+def _straight(source: Box, target: Box, number: int) -> tuple[str, Point]:
+    """Between the sides that face each other; several ways of two boxes side by side."""
+    beside = 18 * ((number + 1) // 2) * (-1 if number % 2 else 1)
+    (x, y), (to_x, to_y) = _middle(source), _middle(target)
+    if abs(to_y - y) >= source.height + GAP / 2:
+        down = 1 if to_y > y else -1
+        begin = (x + beside, y + down * source.height / 2)
+        end = (to_x + beside, to_y - down * target.height / 2)
+        half = (end[1] - begin[1]) / 2
+        bows = (begin[0], begin[1] + half), (end[0], end[1] - half)
+    else:
+        # half as much: an edge at the side is shorter
+        right = 1 if to_x >= x else -1
+        begin = (x + right * source.width / 2, y + beside / 2)
+        end = (to_x - right * target.width / 2, to_y + beside / 2)
+        half = (end[0] - begin[0]) / 2
+        bows = (begin[0] + half, begin[1]), (end[0] - half, end[1])
+    path = f"M {_at(begin)} C {_at(bows[0])} {_at(bows[1])} {_at(end)}"
+    # a third of the way: the words of two ways that cross do not stand on each other
+    return path, ((2 * begin[0] + end[0]) / 3, (2 * begin[1] + end[1]) / 3)
+
+
+def _middle(box: Box) -> Point:
+    return box.x + box.width / 2, box.y + box.height / 2
 
 
 def _loop(box: Box, number: int) -> tuple[str, Point]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import rule_engine
 from rule_engine import ast
@@ -89,6 +89,23 @@ class _Words:
         if token.type == "STRING":
             return "\\" not in text and text[0] in "\"'"
         return token.type in _ALLOWED
+
+
+class Word(NamedTuple):
+    """One word of a rule: its kind as the grammar names it, its text, where it begins (from 0)."""
+
+    type: str
+    text: str
+    start: int
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a rule that can be read. RuleError."""
+    parse(text)
+    words = _Words(_PARSER._lexer)  # noqa: SLF001 the library offers no other way to its words
+    words.input(text)
+    tokens = iter(words.token, None)
+    return [Word(token.type, str(token.value), token.lexpos) for token in tokens]
 
 
 def _wrong_word(token: Any) -> RuleError:

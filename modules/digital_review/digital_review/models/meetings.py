@@ -51,6 +51,9 @@ class Meeting(Record):
     video_room = models.CharField(_("video room"), max_length=200, blank=True)
     """A room of the house's video service, or a whole https address (DR-062)."""
     opinions_first = models.BooleanField(_("opinions before others' are shown"), default=True)
+    # said once each: to the pathologist (DR-073), and who was registered or is not in time (DR-074)
+    information_sent_at = models.DateTimeField(_("information sent"), null=True, blank=True)
+    reports_checked_at = models.DateTimeField(_("reports checked"), null=True, blank=True)
     # while it is held
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
