@@ -1,5 +1,6 @@
 // The portal's script: bundled by `npm run build`, loaded deferred by base.html.
 import { startClock } from "./clock.js";
+import { startFlowEditor } from "./flow-editor.js";
 import { startFormEditor } from "./form-editor.js";
 import { startLive } from "./live.js";
 import { startPasskeys } from "./passkeys.js";
@@ -14,3 +15,4 @@ startFormEditor();
 startUi();
 startClock();
 startLive();
+startFlowEditor();
