@@ -502,6 +502,7 @@ def test_languages_are_columns_that_show_what_is_missing(
     client: Client, designer: User, people: Designers
 ) -> None:
     draft = make_draft(people, item("A"), code_lists=[], missing_codes=[])
+    assert '<option value="nl">Dutch</option>' in shown(client, url("editor", draft), tab="texts")
     page = act(client, draft, "language_add", language="nl", tab="texts").content.decode()
     assert "3 missing" in page
     way = "sections.0.parts.0.label"

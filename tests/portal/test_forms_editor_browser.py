@@ -82,7 +82,7 @@ def make_it(visitor: Visitor, draft: Any) -> None:
     # a rule, its name offered and chosen by keys, tried with a value
     rule = page.get_by_label("Show only if")
     rule.press_sequentially("a1")
-    expect(page.get_by_role("option").first).to_contain_text("A18")
+    expect(page.locator(".rule__names [role=option]").first).to_contain_text("A18")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(rule).to_have_value("A18")
@@ -106,7 +106,7 @@ def make_it(visitor: Visitor, draft: Any) -> None:
     expect(page.locator(".outline__line").nth(2)).to_contain_text("A19")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".outline__line").nth(3)).to_contain_text("A19")
-    page.locator('.outline__line[data-at="0.1"]').drag_to(
+    page.locator('.outline__line[data-at="0.2"]').drag_to(
         page.locator('.outline__line[data-at="0.0"]')
     )
     expect(page.locator(".outline__line").nth(2)).to_contain_text("results")
@@ -116,7 +116,7 @@ def make_it(visitor: Visitor, draft: Any) -> None:
     builder.locator("summary").click()
     builder.get_by_label("Item").select_option("A18")
     builder.get_by_label("Value").fill("2")
-    builder.get_by_role("button").click()
+    builder.get_by_role("button", name="Put it into the rule").click()
     expect(page.get_by_label("Show only if")).to_have_value("A18 == 2")
     expect(page.locator("#draft-bar")).to_contain_text("Can be published")
 

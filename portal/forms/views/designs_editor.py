@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.access.decision import can
 from portal.forms.editor_acts import ACTS, Outcome, address_from, properties
-from portal.forms.editor_state import TABS, EditorState
+from portal.forms.editor_state import EditorState
 from portal.forms.kinds import FORMS
 from portal.forms.models import FormVersion
 from portal.forms.rules.definition import Form
@@ -38,7 +39,7 @@ def _context(request: HttpRequest, state: EditorState, **more: Any) -> dict[str,
         "version": state.version,
         "design": state.version.design,
         "tab": state.tab,
-        "tabs": TABS,
+        "portal_languages": settings.LANGUAGES,
         "may_publish": can(request.user, FORMS.may_publish, state.version),
         **more,
     }

@@ -13,7 +13,6 @@ function hideNames(field) {
   const list = listOf(field);
   if (!list) return;
   list.hidden = true;
-  field.setAttribute("aria-expanded", "false");
   field.removeAttribute("aria-activedescendant");
 }
 
@@ -33,7 +32,6 @@ function offerNames(field) {
     }),
   );
   list.hidden = found.length === 0;
-  field.setAttribute("aria-expanded", String(!list.hidden));
   field.removeAttribute("aria-activedescendant");
 }
 
