@@ -121,10 +121,15 @@ class InboxHandler:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """``check`` is a dotted ``() -> None`` that raises with a readable reason."""
+    """``check`` is a dotted ``(*arguments) -> None`` that raises with a readable reason.
+
+    ``minor``: without it everything else works; its lamp is yellow then, not red.
+    """
 
     name: str
     check: str
+    arguments: tuple[str, ...] = ()
+    minor: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 ``A18``            the answer of an item
 ``results.0.E2``   of an item in a row (from 0) of a repeating group
 ``A18!``           a missing-value code instead of an answer; empty takes it away again
+``scan``           of a file its key and its name: ``17 letter.pdf``
 ``results-``       the rows that were taken away, by their numbers: ``0,3``
 =================  ======================================================================
 
@@ -17,7 +18,7 @@ from dataclasses import replace
 
 from portal.forms.rules.answers import MOST_ROWS, Answers, At
 from portal.forms.rules.definition import Form, Item, Kind
-from portal.forms.rules.values import BadValue, Habits, Missing, Value, typed
+from portal.forms.rules.values import BadValue, Habits, Missing, Reference, Value, typed
 
 Typed = Mapping[str, str]
 """What was typed, by the name of its field."""
@@ -74,7 +75,12 @@ def take_in(
 
 
 def _read(form: Form, item: Item, text: str, habits: Habits) -> Value | None:
-    return typed(form, item, text, habits)
+    if item.kind is not Kind.FILE or not text.strip():
+        return typed(form, item, text, habits)
+    key, _, name = text.strip().partition(" ")
+    if not (key.isascii() and key.isdecimal()):
+        raise BadValue("wrong_kind", kind=item.kind)
+    return Reference(key, name)
 
 
 def removed_rows(form: Form, typed_in: Typed) -> dict[str, frozenset[int]]:

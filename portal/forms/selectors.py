@@ -130,12 +130,17 @@ def true_filling(
 
 
 def read_sheet(
-    sheet: Sheet, *, answers: Answers | None = None, outside: Mapping[str, Any] | None = None
+    sheet: Sheet,
+    *,
+    answers: Answers | None = None,
+    outside: Mapping[str, Any] | None = None,
+    filled: Filled | None = None,
 ) -> ReadSheet:
-    """The sheet for the person of the current act. ``answers``: with what they did not save yet."""
+    """The sheet for the person of the current act. ``answers``: with what they did not save yet;
+    ``filled``: what follows from these, where that is known already."""
     form = usable(sheet.form_version).form
     given = true_answers(sheet) if answers is None else answers
-    filled = true_filling(sheet, given, outside)
+    filled = filled or true_filling(sheet, given, outside)
     if may_see_personal(sheet):
         return ReadSheet(sheet, form, given, filled, masked=False)
     return ReadSheet(sheet, form, _hidden(form, given), _hidden_filling(form, filled), masked=True)
@@ -168,5 +173,6 @@ def _hidden_filling(form: Form, filled: Filled) -> Filled:
 
 
 def _hidden_finding(finding: Finding) -> Finding:
-    """What is wrong stays; the facts may tell the value."""
-    return replace(finding, facts={})
+    """What is wrong stays, and which check says so; the other facts may tell the value."""
+    facts = {key: value for key, value in finding.facts.items() if key == "check"}
+    return replace(finding, facts=facts)

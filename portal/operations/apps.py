@@ -34,6 +34,8 @@ class Operations(PortalModule):
                 "inbox.read_messages",
                 "inbox.replay_messages",
                 "notifications.see_outbox",
+                "connectors.see_systems",
+                "connectors.handle_writes",
             ),
         ),
         Role(

@@ -28,12 +28,15 @@ LEAST_FREE_BYTES = 1024**3
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One lamp: whether it is well, and if not, why. Without a ``critical`` one no page works."""
+    """One lamp: whether it is well, and if not, why. Without a ``critical`` one no page works,
+    without a ``minor`` one all pages do.
+    """
 
     name: str
     ok: bool
     reason: str = ""
     critical: bool = False
+    minor: bool = False
 
 
 def run_checks() -> list[CheckResult]:
@@ -46,27 +49,34 @@ def run_checks() -> list[CheckResult]:
         _run("disk", check_disk, critical=False),
         *([_run("backup", check_backup, critical=False)] if settings.PORTAL_BACKUP_STAMP else []),
         *(
-            _run(declared.name, _imported_at_call(declared.check), critical=False)
+            _run(
+                declared.name,
+                _imported_at_call(declared.check, *declared.arguments),
+                critical=False,
+                minor=declared.minor,
+            )
             for declared in registry.health_checks()
         ),
     ]
 
 
-def _imported_at_call(dotted: str) -> Callable[[], None]:
+def _imported_at_call(dotted: str, *arguments: str) -> Callable[[], None]:
     def check() -> None:
-        import_string(dotted)()
+        import_string(dotted)(*arguments)
 
     return check
 
 
-def _run(name: str, check: Callable[[], None], *, critical: bool) -> CheckResult:
+def _run(
+    name: str, check: Callable[[], None], *, critical: bool, minor: bool = False
+) -> CheckResult:
     try:
         check()
     except Exception as error:
         reason = str(error).strip() or repr(error)
         logger.warning("health: %s: %s", name, reason)
-        return CheckResult(name, ok=False, reason=reason, critical=critical)
-    return CheckResult(name, ok=True, critical=critical)
+        return CheckResult(name, ok=False, reason=reason, critical=critical, minor=minor)
+    return CheckResult(name, ok=True, critical=critical, minor=minor)
 
 
 def is_ready(results: list[CheckResult]) -> bool:

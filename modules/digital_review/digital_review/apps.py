@@ -8,7 +8,17 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal.registry import DesignArea, NavigationItem, PortalModule, Privilege, Role
+from portal.registry import (
+    DesignArea,
+    HomePanel,
+    LiveTopic,
+    NavigationItem,
+    PeriodicTask,
+    PortalModule,
+    Privilege,
+    Role,
+    Signable,
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,12 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+        NavigationItem(
+            _("People of the reviews"),
+            "digital_review:people",
+            "users",
+            ("digital_review.manage_reviews",),
+        ),
     )
     design_areas = (
         DesignArea(
@@ -148,9 +164,74 @@ class DigitalReview(PortalModule):
             _("Digital Review"),
             form_names="digital_review.selectors.facts.form_names",
             flow_facts="digital_review.selectors.facts.flow_facts",
-            flow_roles="digital_review.rules.conduct.flow_roles",
-            flow_actions="digital_review.rules.conduct.flow_actions",
+            flow_roles="digital_review.selectors.facts.flow_roles",
+            flow_actions="digital_review.selectors.facts.flow_actions",
             conduct="digital_review.services.conduct.CONDUCT",
-            connectors=("registry", "laboratory"),
+            # "case": from the case's own other forms, by the name of a fact
+            connectors=("registry", "laboratory", "case"),
         ),
     )
+    home_panels = (
+        HomePanel(
+            "digital-review-next",
+            _("My next review"),
+            "digital_review.views.panels.next_review",
+            ("digital_review.see_reviews",),
+        ),
+        HomePanel(
+            "digital-review-waiting",
+            _("Patients waiting for me"),
+            "digital_review.views.panels.waiting",
+            ("digital_review.see_reviews", "digital_review.see_hospital_forms"),
+        ),
+    )
+    search_source = "digital_review.selectors.search.search"
+    task_source = "digital_review.selectors.tasks.open_tasks"
+    live_topics = (
+        LiveTopic(
+            r"digital_review/case/(?P<pk>\d+)", "digital_review.selectors.topics.may_see_case"
+        ),
+        LiveTopic(
+            r"digital_review/form/(?P<pk>\d+)", "digital_review.selectors.topics.may_see_form"
+        ),
+        LiveTopic(
+            r"digital_review/meeting/(?P<pk>\d+)/slide",
+            "digital_review.services.shared_view.may_follow",
+        ),
+        LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
+        LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
+        ),
+        LiveTopic(
+            "digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
+        ),
+        LiveTopic(
+            r"digital_review/meeting/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_see_meeting",
+        ),
+        LiveTopic(
+            r"digital_review/room/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_enter_room",
+        ),
+        LiveTopic(
+            r"digital_review/minutes/(?P<pk>\d+)",
+            "digital_review.selectors.meeting_topics.may_read_minutes",
+        ),
+    )
+    periodic_tasks = (
+        PeriodicTask(
+            "digital review: reminders, follow-ups", "digital_review.tasks.every_day", 3600
+        ),
+        PeriodicTask("slides: cut waiting", "digital_review.tasks.cut_waiting_slides", 60),
+        PeriodicTask("meetings: prepare", "digital_review.tasks.prepare_review_meetings", 600),
+    )
+    signables = (
+        Signable(
+            "digital_review.form",
+            _("Form of a review"),
+            "digital_review.services.signing.form_facts",
+        ),
+    )
+    demo_people = "digital_review.demo.people"
+    demo_data = "digital_review.demo.load"

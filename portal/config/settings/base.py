@@ -36,6 +36,18 @@ PORTAL_MODULE_SETTINGS = (
     tomllib.loads(Path(_module_file).read_text(encoding="utf-8")) if _module_file else {}
 )
 
+# --- outside systems -------------------------------------------------------------------------
+# A TOML file with a table a system, docs/connectors.md; a table that is wrong stops no other.
+_outside_file = os.environ.get("PORTAL_OUTSIDE_SYSTEMS")
+PORTAL_OUTSIDE_SYSTEMS = (
+    tomllib.loads(Path(_outside_file).read_text(encoding="utf-8")) if _outside_file else {}
+)
+# Their answers hold personal data: kept up to this size, and while somebody looks at them.
+PORTAL_OUTSIDE_CACHE_MB = int(os.environ.get("PORTAL_OUTSIDE_CACHE_MB", "256"))
+PORTAL_OUTSIDE_CACHE_KEEP_DAYS = int(os.environ.get("PORTAL_OUTSIDE_CACHE_KEEP_DAYS", "90"))
+# What was written to them is removed here so long after it was delivered or dropped.
+PORTAL_OUTSIDE_WRITES_KEEP_DAYS = int(os.environ.get("PORTAL_OUTSIDE_WRITES_KEEP_DAYS", "30"))
+
 PORTAL_APPS = [
     "portal.records",
     "portal.audit",

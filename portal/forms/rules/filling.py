@@ -81,6 +81,8 @@ class Filled:
     missing: tuple[At, ...]
     """Required, and without an answer."""
     findings: tuple[Finding, ...]
+    groups: tuple[str, ...] = ()
+    """The groups that are shown, with rows or without."""
 
     @property
     def hard(self) -> tuple[Finding, ...]:
@@ -182,6 +184,11 @@ class _Filling:
             required=tuple(required),
             missing=tuple(at for at in required if self.worked[at] is None),
             findings=tuple(self.findings(shown)),
+            groups=tuple(
+                code
+                for code, group in self.form.groups.items()
+                if self.surroundings(self.form.spots[group.items[0].code]) is True
+            ),
         )
 
     def required(self, at: At) -> bool:

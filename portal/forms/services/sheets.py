@@ -29,9 +29,9 @@ from portal.access.decision import visible
 from portal.access.masking import may_see_personal
 from portal.audit.services import Access, log_access, record
 from portal.forms.fields import Typed, at_of, name_of, take_in
-from portal.forms.models import Sheet, UnsavedInput
+from portal.forms.models import AnswerFile, Sheet, UnsavedInput
 from portal.forms.rules.answers import Answers, answers_to_json
-from portal.forms.rules.definition import Form
+from portal.forms.rules.definition import Form, Kind
 from portal.forms.rules.filling import Filled, Finding
 from portal.forms.rules.merging import Choices, Conflict, differing, merge
 from portal.forms.rules.values import BadValue, Habits, to_json
@@ -169,8 +169,9 @@ def keep_typed(
     ``sequence`` numbers the page's changes: one that arrives after a later one changes nothing.
     Writes no history and no audit: nothing is said yet. Refused (``gone``, ``closed``).
     """
-    sheet = _to_fill(rules, actor, sheet_id, lock=False)
+    sheet = to_fill(rules, actor, sheet_id, lock=False)
     _refuse_masked(sheet, typed)
+    _refuse_foreign_files(rules, sheet, typed)
     unsaved, new = UnsavedInput.objects.select_for_update(no_key=True).get_or_create(
         person=actor,
         sheet_type=rules.name,
@@ -219,8 +220,9 @@ def save_sheet(
     StaleAnswers, Refused (``gone``, ``closed``, ``masked``); what was typed is kept then, when the
     page kept it before (`keep_typed`).
     """
-    sheet = _to_fill(rules, actor, sheet_id)
+    sheet = to_fill(rules, actor, sheet_id)
     _refuse_masked(sheet, typed)
+    _refuse_foreign_files(rules, sheet, typed)
     form = usable(sheet.form_version).form
     theirs = true_answers(sheet)
     base = theirs if sheet.version == opened_version else _answers_at(sheet, form, opened_version)
@@ -268,7 +270,7 @@ def complete_sheet(
     ``confirmed``: of the soft findings those that were looked at (`finding_key`). What somebody
     typed and did not save is no part of it: Refused (``unsaved``) where the actor has such.
     """
-    sheet = _to_fill(rules, actor, sheet_id)
+    sheet = to_fill(rules, actor, sheet_id)
     if sheet.version != version:
         raise Refused(_("The form was changed since you opened it: look again."), code="stale")
     if (
@@ -361,7 +363,7 @@ def _seen(rules: SheetRules, actor: Any) -> Any:
     return visible(actor, rules.model.objects.select_related("form_version"))  # type: ignore[attr-defined]
 
 
-def _to_fill(rules: SheetRules, actor: Any, sheet_id: int, *, lock: bool = True) -> Any:
+def to_fill(rules: SheetRules, actor: Any, sheet_id: int, *, lock: bool = True) -> Any:
     """The sheet, where the actor may fill it in now."""
     seen = _seen(rules, actor)
     sheet = locked(seen, sheet_id) if lock else seen.filter(pk=sheet_id).first()
@@ -384,3 +386,23 @@ def _refuse_masked(sheet: Sheet, typed: Typed) -> None:
         at = at_of(form, name)
         if at is not None and form.spots[at.item].item.personal:
             raise Refused(_("You may not see this, so you cannot change it."), code="masked")
+
+
+def _refuse_foreign_files(rules: SheetRules, sheet: Sheet, typed: Typed) -> None:
+    """A file given as an answer is one that was given to this sheet, at this item."""
+    form = usable(sheet.form_version).form
+    given = set()
+    for name, text in typed.items():
+        at = None if name.endswith("!") else at_of(form, name)
+        if at is None or form.spots[at.item].item.kind is not Kind.FILE or not text.strip():
+            continue
+        key, _blank, called = text.strip().partition(" ")
+        given.add((key, at.item, called))
+    if not given:
+        return
+    files = AnswerFile.objects.filter(sheet_type=rules.name, sheet_id=sheet.pk)
+    known = {
+        (str(pk), item, called) for pk, item, called in files.values_list("pk", "item", "name")
+    }
+    if given - known:
+        raise Refused(_("This file does not belong to this form."), code="foreign_file")

@@ -1,4 +1,4 @@
-"""A record of personal data, as a module would have one."""
+"""A record of personal data, and a form about it, as a module would have them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db import models
 
 from portal.access.masking import PersonalCharField, PersonalDateField
 from portal.access.policies import AccessPolicy, ByDataScope, ByUnit
+from portal.forms.models import Sheet
 from portal.organisation.models import Unit
 from portal.records.models import Record
 
@@ -31,3 +32,26 @@ class Patient(Record):
 
     def __str__(self) -> str:
         return f"{self.number} {self.name}"
+
+
+class PatientForm(Sheet):
+    """A form about a patient, as a module would have one."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="forms")
+
+    access = AccessPolicy(
+        view=("patients.view", "patients.fill"),
+        scopes={
+            "patients.view": ByUnit("patient__unit"),
+            "patients.fill": ByUnit("patient__unit"),
+            "patients.see_personal_data": ByUnit("patient__unit"),
+        },
+        personal="patients.see_personal_data",
+    )
+
+    def __str__(self) -> str:
+        return f"Form of {self.patient.number}"
+
+    @property
+    def access_log_patient(self) -> str:
+        return self.patient.number

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models.reach import case_policy, form_policy, patient_policy
+from digital_review.models.reach import case_policy, form_policy, letter_policy, patient_policy
 from digital_review.models.review_types import FormSlot, Outcome, ReviewType
 from portal.access.masking import PersonalCharField, PersonalDateField
 from portal.flows.models import FlowCase, Passage
@@ -44,6 +44,10 @@ class Patient(Record):
     def __str__(self) -> str:
         return self.number
 
+    @property
+    def access_log_patient(self) -> str:
+        return self.number
+
 
 class Case(FlowCase):
     """A patient in a review: where it stands, and what came of it."""
@@ -59,6 +63,8 @@ class Case(FlowCase):
     protocol = models.CharField(_("protocol"), max_length=100, blank=True)
     protocol_comment = models.TextField(_("comments of the protocol committee"), blank=True)
     follow_up_due_on = models.DateField(_("follow-up due"), null=True, blank=True)
+    round_began_at = models.DateTimeField(_("present round began"), null=True, blank=True)
+    """When a follow-up was last asked for: what was found before decides nothing any more."""
     # complete or not, kept up by services so that an overview of 1,000 is one query
     information_complete = models.BooleanField(_("information complete"), default=False)
     slides_received_at = models.DateTimeField(_("slides received"), null=True, blank=True)
@@ -81,6 +87,10 @@ class Case(FlowCase):
 
     def __str__(self) -> str:
         return f"{self.patient} {self.review_type}"
+
+    @property
+    def access_log_patient(self) -> str:
+        return self.patient.number
 
 
 class CasePassage(Passage):
@@ -131,6 +141,10 @@ class CaseForm(Sheet):
     def __str__(self) -> str:
         return f"{self.case.patient} {self.slot.title}"
 
+    @property
+    def access_log_patient(self) -> str:
+        return self.case.patient.number
+
 
 class Anamnesis(Record):
     """History and background that a clinician adds to a case (DR-039)."""
@@ -169,7 +183,7 @@ class Letter(Record):
     )
     written_at = models.DateTimeField(_("written"))
 
-    access = case_policy("case")
+    access = letter_policy()
 
     class Meta(Record.Meta):
         verbose_name = _("letter")

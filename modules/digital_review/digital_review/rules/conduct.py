@@ -157,27 +157,19 @@ class FormStanding:
     slot: str
     number: int
     asked_at: datetime
-    repeats: bool
-    begins_round: bool
-    """A form that repeats and that the hospital fills in: with it a new round begins."""
+    of_round: bool
+    """It is answered anew in each round: a follow-up, the meeting's findings."""
 
 
-def round_begun(forms: Iterable[FormStanding]) -> datetime | None:
-    """When the present round began; None in the first."""
-    return max((form.asked_at for form in forms if form.begins_round), default=None)
+def counting(forms: Iterable[FormStanding], round_began_at: datetime | None) -> dict[str, int]:
+    """By slot the key of the form that counts now: the latest, where it is of the present round.
 
-
-def counting(forms: Iterable[FormStanding], *, follow_up_wanted: bool) -> dict[str, FormStanding]:
-    """By slot the form that counts now: the latest, where it belongs to the present round.
-
-    A round ends when a follow-up is asked for, and the next begins with that follow-up. What was
-    said of the last round (its follow-up, the meeting's findings) decides nothing in this one.
+    A round ends when a follow-up is asked for. What was said in the last round (its follow-up, the
+    meeting's findings) decides nothing in this one, else the flow would go on by itself.
     """
-    known = sorted(forms, key=lambda form: form.number)
-    begun = round_begun(known)
-    found: dict[str, FormStanding] = {}
-    for form in known:
-        if form.repeats and (follow_up_wanted or (begun and form.asked_at < begun)):
+    found: dict[str, int] = {}
+    for form in sorted(forms, key=lambda form: form.number):
+        if form.of_round and round_began_at is not None and form.asked_at < round_began_at:
             continue
-        found[form.slot] = form
+        found[form.slot] = form.key
     return found

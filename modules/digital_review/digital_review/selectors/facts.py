@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +23,6 @@ from digital_review.rules.conduct import (
     fact_name,
     items_of,
     registry,
-    round_begun,
     slot_facts,
     slot_terms,
 )
@@ -35,8 +34,8 @@ from portal.forms.rules.answers import Answers, At
 from portal.forms.rules.definition import Form
 from portal.forms.rules.filling import fill
 from portal.forms.rules.terms import Term
-from portal.forms.selectors import latest, reading_day, true_answers, usable
-from portal.records.personal import unmasked
+from portal.forms.rules.values import Missing
+from portal.forms.selectors import latest, reading_day, true_answers, true_filling, usable
 
 ROLES: Mapping[str, Any] = {
     Role.TRIAL_BUREAU: _("Trial bureau"),
@@ -122,8 +121,6 @@ class Standing:
     forms: tuple[CaseForm, ...]
     counting: Mapping[str, CaseForm]
     """By slot."""
-    began_at: datetime | None
-    """When the present round began; None in the first, and while a follow-up is waited for."""
 
     def complete(self, slot: str) -> bool:
         form = self.counting.get(slot)
@@ -148,28 +145,23 @@ def standing_of(case: Case) -> Standing:
         .order_by("number", "pk")
     )
     by_key = {form.pk: form for form in forms}
-    standings = _standings(forms)
-    found = counting(standings, follow_up_wanted=case.follow_up_due_on is not None)
+    found = counting(
+        (
+            FormStanding(form.pk, form.slot.code, form.number, form.asked_at, of_round(form.slot))
+            for form in forms
+        ),
+        case.round_began_at,
+    )
     return Standing(
         {slot.code: slot for slot in slots.values()},
         forms,
-        {slot: by_key[each.key] for slot, each in found.items()},
-        round_begun(standings),
+        {slot: by_key[key] for slot, key in found.items()},
     )
 
 
-def _standings(forms: Iterable[CaseForm]) -> list[FormStanding]:
-    return [
-        FormStanding(
-            form.pk,
-            form.slot.code,
-            form.number,
-            form.asked_at,
-            form.slot.repeats,
-            form.slot.repeats and form.slot.filled_by == FormSlot.FilledBy.HOSPITAL,
-        )
-        for form in forms
-    ]
+def of_round(slot: FormSlot) -> bool:
+    """Whether the form is answered anew in each round of the review."""
+    return slot.repeats or slot.filled_by == FormSlot.FilledBy.MEETING
 
 
 def facts_of(
@@ -232,8 +224,7 @@ def _case_facts(case: Case, standing: Standing, now: datetime) -> dict[str, Any]
     today = timezone.localdate(now)
     facts: dict[str, Any] = {
         "case.in_meeting": coming is not None,
-        "case.discussed": case.follow_up_due_on is None
-        and any(_discussed_since(each, standing.began_at) for each in items),
+        "case.discussed": any(_discussed_since(each, case.round_began_at) for each in items),
         "case.slides_received": case.slides_received_at is not None,
         "case.information_complete": standing.information_complete,
         "case.follow_up_wanted": case.follow_up_due_on is not None,
@@ -265,12 +256,17 @@ def decided(review_type: ReviewType, standing: Standing) -> bool:
     return standing.complete(review_type.diagnosis.partition(".")[0])
 
 
-def value_at(standing: Standing, name: str, day: date | None = None) -> Any:
-    """The value of one answer by its name as a fact (``precrf.A50``); None where there is none."""
-    slot, _dot, item = name.partition(".")
+def words_at(standing: Standing, name: str) -> tuple[str, str]:
+    """One answer by its name as a fact (``precrf.A50``): as it is kept, and in words. Empty where
+    there is none."""
+    slot, _dot, code = name.partition(".")
     form = standing.counting.get(slot)
     if form is None:
-        return None
+        return "", ""
     ready = usable(form.form_version)
-    with unmasked():
-        return fill(ready, true_answers(form), day or reading_day(form)).values.get(At(item))
+    value = true_filling(form).values.get(At(code))
+    if value is None or isinstance(value, Missing):
+        return "", ""
+    labels = {each.code: each.label for each in ready.form.choices_of(ready.form.spots[code].item)}
+    label = labels.get(value) if isinstance(value, str) else None
+    return str(value), label.text(ready.form.languages[0]) if label else str(value)

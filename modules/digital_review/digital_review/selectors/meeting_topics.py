@@ -23,9 +23,9 @@ def room_topic(meeting_id: int) -> str:
     return f"digital_review/room/{meeting_id}"
 
 
-def minutes_topic(item_id: int) -> str:
-    """What is being written about one patient."""
-    return f"digital_review/minutes/{item_id}"
+def minutes_topic(form_id: int) -> str:
+    """What is being written about one patient: in the form of the central review."""
+    return f"digital_review/minutes/{form_id}"
 
 
 def announce_meeting(meeting: Meeting, what: str) -> None:
@@ -50,5 +50,5 @@ def may_enter_room(user: Any, pk: str) -> bool:
 
 def may_read_minutes(user: Any, pk: str) -> bool:
     items = visible(user, AgendaItem.objects.select_related("meeting__review_type__unit"), SEE)
-    item = items.filter(pk=pk).first()
+    item = items.filter(form=pk).first()
     return item is not None and place_of(user, item.meeting).is_there

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from digital_review.models import (
     CasePassage,
     FormSlot,
     Meeting,
+    OutcomeSpecialist,
     Participant,
     ReviewType,
 )
@@ -30,8 +30,9 @@ from digital_review.models.reach import (
 )
 from digital_review.rules.planning import Candidate, Last, Why, days_due, why_on_list
 from portal.access.decision import visible
-from portal.access.models import GroupMember, RoleGrant
-from portal.flows.rules.definition import StateKind, machine_from_json
+from portal.access.who_may import who_may
+from portal.flows.rules.definition import StateKind
+from portal.flows.selectors import machine_of
 
 PART_NEEDS = {
     Participant.Part.CHAIRMAN: LEAD,
@@ -61,6 +62,16 @@ def coming(user: Any) -> list[Meeting]:
         if meeting.status == "running" and first.status != "running":
             found[meeting.review_type_id] = meeting
     return sorted(found.values(), key=lambda each: each.starts_at)
+
+
+def in_review(user: Any) -> list[Meeting]:
+    """Those that run, or that are being prepared: their information is due to the pathologist."""
+    today = timezone.localdate()
+    return [
+        meeting
+        for meeting in meetings_seen(user).filter(status__in=("planned", "running"))
+        if meeting.status == "running" or deadlines(meeting).information_on <= today
+    ]
 
 
 def future(user: Any) -> QuerySet[Meeting]:
@@ -174,16 +185,8 @@ def eligible_of(cases: Iterable[Case]) -> list[Eligible]:
 
 def has_ended(case: Case) -> bool:
     """The flow has come to its end, or the review to a diagnosis."""
-    version = case.flow_version
-    halting = _halting_states(version.pk, json.dumps(version.content))
-    return case.flow_state in halting or (case.outcome is not None and case.outcome.met)
-
-
-@lru_cache(maxsize=64)
-def _halting_states(version_id: int, content: str) -> frozenset[str]:
-    """Of a published version, which never changes."""
-    machine = machine_from_json(content)
-    return frozenset(each.code for each in machine.states if each.kind is StateKind.HALTING)
+    state = machine_of(case.flow_version).by_code[case.flow_state]
+    return state.kind is StateKind.HALTING or (case.outcome is not None and case.outcome.met)
 
 
 @dataclass(frozen=True)
@@ -240,17 +243,18 @@ def deadlines(meeting: Meeting) -> Deadlines:
 # --- people ----------------------------------------------------------------------------------
 
 
-def people_at(privilege: str, unit: Any) -> Any:
-    """Active people who hold the privilege at the unit today, by name."""
-    at_or_above = [unit.path[:end] for end in range(unit.steplen, len(unit.path) + 1, unit.steplen)]
-    reach = Q(unit__path=unit.path) | Q(unit__path__in=at_or_above, below=True)
-    granted = RoleGrant.objects.in_force(timezone.localdate()).filter(
-        reach, role__privileges__contains=[privilege], unit__deleted_at__isnull=True
+def people_at(privilege: str, review_type: ReviewType) -> list[Any]:
+    """Active people who hold the privilege at the review today, by name."""
+    return [person for person, _ways in who_may(privilege, review_type).people]
+
+
+def specialists_of(review_type_id: int) -> list[Any]:
+    """Who is named as responsible for an outcome of the review, by name."""
+    named = OutcomeSpecialist.objects.filter(
+        outcome__review_type=review_type_id, outcome__deleted_at__isnull=True
     )
-    groups = granted.filter(group__isnull=False).values("group")
-    members = GroupMember.objects.filter(group__in=groups).values("user")
-    people = get_user_model().objects.filter(is_active=True)
-    return people.filter(Q(role_grants__in=granted) | Q(pk__in=members)).distinct().order_by("name")
+    people = {row.person_id: row.person for row in named.select_related("person")}
+    return sorted(people.values(), key=lambda each: (each.name, each.pk))
 
 
 def invited(meeting: Meeting) -> list[Any]:
@@ -258,6 +262,6 @@ def invited(meeting: Meeting) -> list[Any]:
     people = {
         person.pk: person for person in (meeting.chairman, meeting.secretary, meeting.pathologist)
     }
-    for row in meeting.participants.select_related("person"):
+    for row in Participant.objects.filter(meeting=meeting).select_related("person"):
         people[row.person_id] = row.person
     return sorted(people.values(), key=lambda each: (each.name, each.pk))

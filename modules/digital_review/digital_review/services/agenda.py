@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from digital_review.models import AgendaItem, Case, Meeting
 from digital_review.models.reach import MANAGE
-from digital_review.rules.planning import Why, reordered
+from digital_review.rules.planning import Why, follow_up_is_due, reordered
 from digital_review.selectors.meeting_topics import announce_meeting
 from digital_review.selectors.meetings import (
     Eligible,
     candidates,
+    deadlines,
     eligible_of,
+    has_ended,
 )
+from digital_review.services.cases import start_follow_up
 from portal.access.decision import require, visible
 from portal.audit.services import record
 from portal.records.errors import Refused
@@ -88,7 +93,10 @@ def reorder_patient(*, actor: Any, item_id: int, to: int, reason: str = "") -> N
     if item is None:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     meeting = _listed(actor, item.meeting_id, running=True)
-    rows = {row.pk: row for row in meeting.items.select_for_update(no_key=True)}
+    rows = {
+        row.pk: row
+        for row in AgendaItem.objects.filter(meeting=meeting).select_for_update(no_key=True)
+    }
     if item_id not in rows:
         raise Refused(_("This record does not exist (any more)."), code="gone")
     for position, key in enumerate(reordered(list(rows), item_id, to), 1):
@@ -115,7 +123,7 @@ def _not_removed(meeting: Meeting, found: Sequence[Eligible]) -> list[Eligible]:
 def _append(
     meeting: Meeting, found: Sequence[Eligible], act: str | None = "digital_review.patient_listed"
 ) -> list[AgendaItem]:
-    last = meeting.items.aggregate(last=Max("position"))["last"] or 0
+    last = AgendaItem.objects.filter(meeting=meeting).aggregate(last=Max("position"))["last"] or 0
     items = create_many(
         AgendaItem,
         [
@@ -140,6 +148,24 @@ def _listed(actor: Any, meeting_id: int, *, running: bool = False) -> Meeting:
     if meeting.status not in (("planned", "running") if running else ("planned",)):
         raise Refused(_("The list of this meeting is closed."), code="closed")
     return meeting
+
+
+def ask_follow_ups(actor: Any, meeting: Meeting) -> None:
+    """Of repeating patients the follow-up forms that fall due by the meeting (DR-052, Sc 8).
+
+    Within the caller's transaction. Hospitals are asked to have them ready with the information.
+    """
+    day = timezone.localtime(meeting.starts_at).date()
+    ready_on = max(deadlines(meeting).information_on, timezone.localdate())
+    for case in visible(actor, candidates(meeting.review_type_id)):
+        if has_ended(case) or not follow_up_is_due(case.follow_up_due_on, day):
+            continue
+        try:
+            with transaction.atomic():
+                start_follow_up(actor=actor, case_id=case.pk, due_on=ready_on)
+        except Refused as refusal:
+            if refusal.code not in ("open", "no_follow_up"):
+                raise
 
 
 def _item(actor: Any, item_id: int) -> AgendaItem:

@@ -11,21 +11,23 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import Meeting, Participant, ReviewType
-from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY
+from digital_review.models import AgendaItem, Meeting, OutcomeSpecialist, Participant, ReviewType
+from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY, SIGN_REVIEW
 from digital_review.selectors.meeting_topics import announce_meeting
 from digital_review.selectors.meetings import OFFICES, PART_NEEDS, invited
 from digital_review.services.agenda import ask_follow_ups, fill
+from digital_review.services.telling import tell
 from portal.access.decision import can, require, visible
 from portal.audit.services import differences, record
-from portal.notifications.services import notify
 from portal.organisation.models import Unit
 from portal.records.errors import Refused
 from portal.records.services import change_many, check_version, locked, soft_delete, writes
 
 Part = Participant.Part
+_INVITED = _("You are invited to the %(review)s meeting of %(when)s.")
 _OFFICERS = {"chairman_id": LEAD, "secretary_id": MINUTES, "pathologist_id": PATHOLOGY}
 
 
@@ -72,7 +74,7 @@ def plan_meeting(
     record("digital_review.meeting_planned", meeting, data=_told(meeting))
     fill(actor, meeting)
     ask_follow_ups(actor, meeting)
-    _tell(meeting, _("You are invited to the %(review)s meeting of %(when)s."))
+    _tell(meeting, _INVITED)
     announce_meeting(meeting, "planned")
     return meeting
 
@@ -115,7 +117,7 @@ def cancel_meeting(*, actor: Any, meeting_id: int, reason: str) -> Meeting:
     """Cancel a planned meeting, with a reason. Its patients belong on the next list again."""
     meeting = planned(actor, meeting_id)
     _needs(reason)
-    waiting = meeting.items.filter(status="to_discuss")
+    waiting = AgendaItem.objects.filter(meeting=meeting, status="to_discuss")
     change_many(waiting.select_for_update(no_key=True), status="postponed")
     meeting.status = Meeting.Status.CANCELLED
     meeting.save()
@@ -138,39 +140,59 @@ def invite(
         raise Refused(_("Nobody is invited as this; name a deputy instead."), code="part")
     row = _add(meeting, _person(person_id), Part(part))
     record("digital_review.participant_invited", meeting, data=_row_told(row))
-    _tell_one(meeting, row.person, _("You are invited to the %(review)s meeting of %(when)s."))
+    tell_of_meeting(meeting, [row.person], _INVITED)
     announce_meeting(meeting, "participants")
     return row
 
 
 @writes
 def name_deputy(
-    *, actor: Any, meeting_id: int, part: str, person_id: int, reason: str
+    *,
+    actor: Any,
+    meeting_id: int,
+    part: str,
+    person_id: int,
+    reason: str,
+    specialist_id: int | None = None,
 ) -> Participant:
-    """Somebody stands in for an officer in this meeting alone (DR-011); a former deputy ends.
+    """Somebody stands in for an officer in this meeting alone, or (``specialist_id``) for a
+    specialist who signs its findings (DR-011); a former deputy of theirs ends.
 
     They need the office's privilege themselves. Refused: ``part``, ``not_allowed``, ``self``.
     """
     meeting = open_meeting(actor, meeting_id)
     _needs(reason)
-    if part not in OFFICES:
-        raise Refused(_("Only for the meeting's officers there are deputies."), code="part")
-    officer, person = getattr(meeting, part), _person(person_id)
+    officer, person = _stood_in_for(meeting, part, specialist_id), _person(person_id)
     if person == officer:
         raise Refused(_("Nobody stands in for themselves."), code="self")
+    if part == Part.SPECIALIST and not can(person, SIGN_REVIEW, meeting):
+        raise Refused(
+            _("%(name)s has no role in this review that allows it.") % {"name": person},
+            code="not_allowed",
+        )
     rows = Participant.objects.filter(meeting=meeting, part=part)
-    for former in rows.filter(deputises_for__isnull=False):
+    for former in rows.filter(deputises_for=officer):
         soft_delete(former)
     if taken := rows.filter(person=person).first():
         soft_delete(taken)  # invited as a second pathologist, say: now for the first
     row = _add(meeting, person, Part(part), officer)
     record("digital_review.deputy_named", meeting, data=_row_told(row))
-    _tell_one(
-        meeting, person, _("You stand in for %(officer)s at the %(review)s meeting of %(when)s."),
-        officer=officer,
-    )  # fmt: skip
+    text = _("You stand in for %(officer)s at the %(review)s meeting of %(when)s.")
+    tell_of_meeting(meeting, [person], text, officer=officer)
     announce_meeting(meeting, "participants")
     return row
+
+
+def _stood_in_for(meeting: Meeting, part: str, specialist_id: int | None) -> Any:
+    if part in OFFICES:
+        return getattr(meeting, part)
+    if part == Part.SPECIALIST and specialist_id is not None:
+        named = OutcomeSpecialist.objects.filter(
+            outcome__review_type=meeting.review_type_id, person=specialist_id
+        )
+        if row := named.select_related("person").first():
+            return row.person
+    raise Refused(_("There are deputies for officers and specialists alone."), code="part")
 
 
 @writes
@@ -184,9 +206,8 @@ def uninvite(*, actor: Any, participant_id: int, reason: str = "") -> None:
     soft_delete(row)
     record("digital_review.participant_removed", meeting, data=_row_told(row))
     if row.person not in invited(meeting):
-        _tell_one(
-            meeting, row.person, _("You are no longer invited to the %(review)s meeting of %(when)s.")
-        )  # fmt: skip
+        text = _("You are no longer invited to the %(review)s meeting of %(when)s.")
+        tell_of_meeting(meeting, [row.person], text)
     announce_meeting(meeting, "participants")
 
 
@@ -225,7 +246,7 @@ def _set(meeting: Meeting, data: MeetingData) -> None:
     for name, privilege in _OFFICERS.items():
         person = get_user_model().objects.filter(pk=getattr(data, name)).first()
         if person is None or not can(person, privilege, meeting):
-            label = Meeting._meta.get_field(name).verbose_name  # noqa: SLF001
+            label = Part(name.removesuffix("_id")).label
             text = _("%(name)s may not be the meeting's %(office)s.")
             raise Refused(text % {"name": person, "office": label}, code="officer")
     hospital = data.pathologist_hospital_id
@@ -265,8 +286,8 @@ def _add(meeting: Meeting, person: Any, part: Part, officer: Any = None) -> Part
 
 def _end_stale_deputies(meeting: Meeting) -> None:
     """Who stood in for somebody that is not the officer any more stands in for nobody."""
-    for row in meeting.participants.filter(deputises_for__isnull=False):
-        if row.deputises_for_id != getattr(meeting, f"{row.part}_id"):
+    for row in Participant.objects.filter(meeting=meeting, deputises_for__isnull=False):
+        if row.part in OFFICES and row.deputises_for_id != getattr(meeting, f"{row.part}_id"):
             soft_delete(row)
 
 
@@ -283,14 +304,24 @@ def _row_told(row: Participant) -> dict[str, Any]:
 
 
 def _tell(meeting: Meeting, text: Any, also: dict[int, Any] | None = None) -> None:
-    """Everybody concerned, now and (``also``) before the change. Never names a patient."""
+    """Everybody concerned, now and (``also``) before the change."""
     people = {**(also or {}), **{person.pk: person for person in invited(meeting)}}
-    for person in people.values():
-        _tell_one(meeting, person, text)
+    tell_of_meeting(meeting, people.values(), text)
 
 
-def _tell_one(meeting: Meeting, person: Any, text: Any, **more: Any) -> None:
-    when = date_format(timezone.localtime(meeting.starts_at), "SHORT_DATETIME_FORMAT")
-    words = {"review": meeting.review_type, "when": when, **more}
-    url = reverse("digital_review:meeting", args=[meeting.pk])
-    notify(person, str(text % words), url=url)
+def tell_of_meeting(meeting: Meeting, people: Iterable[Any], text: Any, **more: Any) -> None:
+    """Each of them once, in their language, with a link; never names a patient.
+
+    ``text`` is lazy and may name ``review``, ``when`` and what ``more`` has.
+    """
+    facts = {"review": meeting.review_type, "when": _in_words(meeting.starts_at), **more}
+    path = reverse("digital_review:meeting", args=[meeting.pk])
+    tell(people, text, facts, path=path, subject=_("Digital Review: about a meeting"))
+
+
+def _moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+
+
+_in_words = lazy(_moment, str)
+"""As the language has it into which it is put."""

@@ -10,9 +10,10 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from digital_review.interfaces.laboratory import Measured, same_unit
 from digital_review.models import Case, CaseForm, FormSlot
 from digital_review.rules.conduct import Role
-from digital_review.selectors.facts import facts_of
+from digital_review.selectors.facts import facts_of, of_round
 from digital_review.selectors.topics import announce_form
 from digital_review.services.telling import form_path, people_of, tell
 from portal.audit.services import record
@@ -37,16 +38,20 @@ FILLED_BY: Mapping[str, Role] = {
 
 
 def open_form(
-    *, actor: Any, case: Case, slot: FormSlot, due_on: date | None = None, known: Known | None = None
+    *,
+    actor: Any,
+    case: Case,
+    slot: FormSlot,
+    due_on: date | None = None,
+    known: Known | None = None,
 ) -> CaseForm:
     """A new form of the slot, or the one that is open already; who fills it in is told.
 
     Within the caller's transaction, on a locked case. ``known``: what outside systems said.
     Refused (``no_version``) while no version of the form is published.
     """
-    existing = CaseForm.objects.filter(case=case, slot=slot).select_related("form_version", "slot")
-    last = existing.order_by("-number").first()
-    if last is not None and (not slot.repeats or last.status == CaseForm.Status.DRAFT):
+    last = _last(case, slot)
+    if last is not None and not _begins_anew(case, last):
         return last
     version = latest(slot.design)
     if version is None:
@@ -55,12 +60,13 @@ def open_form(
             code="no_version",
         )
     now = timezone.now()
-    highest = CaseForm.all_objects.filter(case=case, slot=slot).aggregate(n=Max("number"))["n"]
+    ever = CaseForm.all_objects.filter(case=case, slot=slot)
+    highest = ever.aggregate(most=Max("number"))["most"]
     form = CaseForm(
         case=case,
         slot=slot,
         form_version=version,
-        number=(highest or 0) + 1 if slot.repeats else 1,
+        number=(highest or 0) + 1,
         asked_at=now,
         due_on=due_on or _due_on(case, slot),
     )
@@ -70,6 +76,20 @@ def open_form(
     announce_form(form, "opened")
     ask_for(form, but=actor)
     return form
+
+
+def _last(case: Case, slot: FormSlot) -> CaseForm | None:
+    forms = CaseForm.objects.filter(case=case, slot=slot).select_related("form_version", "slot")
+    return forms.order_by("-number").first()
+
+
+def _begins_anew(case: Case, last: CaseForm) -> bool:
+    """Whether there is to be another form of the slot: a follow-up after a complete one, what is
+    answered in each round in a new round."""
+    if last.slot.repeats and last.slot.filled_by == FormSlot.FilledBy.HOSPITAL:
+        return last.status != CaseForm.Status.DRAFT
+    began_at = case.round_began_at
+    return of_round(last.slot) and began_at is not None and last.asked_at < began_at
 
 
 def _due_on(case: Case, slot: FormSlot) -> date | None:
@@ -131,6 +151,10 @@ def _of_patient(case: Case) -> dict[str, Any]:
 
 def fitting(form: Form, item: Item, value: Any) -> Value | None:
     """The value as an answer of the item; None where it is none, or says that it is missing."""
+    if isinstance(value, Measured):  # in another unit it would be another value
+        if not same_unit(value.unit, item.unit):
+            return None
+        value = value.value
     if value is None or value == "" or isinstance(value, Missing):
         return None
     data = to_json(value)

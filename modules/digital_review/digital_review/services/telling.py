@@ -106,7 +106,9 @@ def tell(
             notify(person, str(text) % facts, url=path)
             mailed = choices_of(person)["info"] == NotificationChoice.Mail.AT_ONCE
             if subject and person.email and not mailed:
-                queue_mail(person.email, str(subject), _("Open it here: %(url)s") % {"url": address(path)})
+                queue_mail(
+                    person.email, str(subject), _("Open it here: %(url)s") % {"url": address(path)}
+                )
     tasks_changed(told)
     return told
 

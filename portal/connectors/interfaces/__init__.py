@@ -1,0 +1,2 @@
+"""The kinds of outside systems: each asks and writes within time-outs, and knows no database of
+ours."""
