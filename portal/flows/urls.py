@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.flows.views import designs, editor, moving, trial
+from portal.flows.views import designs, editor, life, moving, trial
 
 app_name = "flows"
 
@@ -15,10 +15,10 @@ urlpatterns = [
     path("<int:pk>/move/", moving.move, name="move"),
     path("versions/<int:pk>/", designs.version, name="version"),
     path("versions/<int:pk>/export/", designs.export, name="export"),
-    path("versions/<int:pk>/replace/", designs.replace_draft, name="replace"),
-    path("versions/<int:pk>/publish/", designs.publish, name="publish"),
-    path("versions/<int:pk>/retire/", designs.retire, name="retire"),
-    path("versions/<int:pk>/discard/", designs.discard, name="discard"),
+    path("versions/<int:pk>/replace/", life.replace_draft, name="replace"),
+    path("versions/<int:pk>/publish/", life.publish, name="publish"),
+    path("versions/<int:pk>/retire/", life.retire, name="retire"),
+    path("versions/<int:pk>/discard/", life.discard, name="discard"),
     path("versions/<int:pk>/try/", trial.run, name="trial"),
     path("versions/<int:pk>/edit/", editor.edit, name="edit"),
     path("versions/<int:pk>/edit/keep/", editor.keep, name="keep"),

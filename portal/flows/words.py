@@ -137,7 +137,7 @@ def place_query(place: Place) -> str:
     if what is None:
         return "?flow=1" if not place else ""
     field = "#id_guard" if "guard" in steps else "#part"
-    return f"?{urlencode({what: steps[what]})}{field}"
+    return f"?{urlencode([(what, steps[what])])}{field}"
 
 
 def fault_rows(faults: Iterable[Fault]) -> list[dict[str, str]]:

@@ -73,6 +73,7 @@ def box(page: Page, state: str) -> Locator:
 
 def drag(page: Page, grip: Locator, to: Locator) -> None:
     """From the middle of one to the middle of the other, in steps as a hand does."""
+    grip.hover()
     begin, end = grip.bounding_box(), to.bounding_box()
     assert begin is not None
     assert end is not None

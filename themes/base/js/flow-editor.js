@@ -20,6 +20,8 @@ function pointIn(svg, event) {
 }
 
 function send(values) {
+  // what is being typed is kept first
+  if (document.activeElement?.closest("#part-form")) document.activeElement.blur();
   if (busy) {
     waiting.push(() => send(values));
     return;
@@ -91,7 +93,6 @@ function drawTransition(svg, handle, event) {
 }
 
 function untilLetGo(element, event, follow, done) {
-  event.preventDefault();
   element.setPointerCapture(event.pointerId);
   const end = (ended) => {
     element.removeEventListener("pointermove", follow);
@@ -168,10 +169,18 @@ function takeTurns(event) {
   const button = triggeringEvent?.submitter?.id;
   waiting.push(() => {
     // what was clicked may have been drawn anew meanwhile
-    if (button) document.getElementById(button)?.click();
+    if (button) clickAgain(button);
     else if (elt.isConnected) issueRequest(true);
-    else document.getElementById(elt.id)?.click();
+    else clickAgain(elt.id);
   });
+}
+
+function clickAgain(id) {
+  const element = document.getElementById(id);
+  if (!element) return;
+  // htmx looks at what it has just put there a moment later: a plain link would leave the page
+  htmx.process(element.form ?? element);
+  element.click();
 }
 
 // What is pressed stays where it is: leaving a field keeps it, and the answer would draw the box, row
