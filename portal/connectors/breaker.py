@@ -25,6 +25,8 @@ from pybreaker import (
     CircuitMemoryStorage,
     CircuitRedisStorage,
 )
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from portal.connectors.configuration import Client, OutsideSystem, system_of
 from portal.connectors.problems import Code, OutsideFailure, Problem
@@ -97,7 +99,10 @@ def _redis() -> redis.Redis | None:
     url = settings.REDIS_URL
     if url not in _clients:
         _clients[url] = redis.Redis.from_url(
-            url, socket_timeout=_REDIS_LIMIT_S, socket_connect_timeout=_REDIS_LIMIT_S
+            url,
+            socket_timeout=_REDIS_LIMIT_S,
+            socket_connect_timeout=_REDIS_LIMIT_S,
+            retry=Retry(NoBackoff(), 1),  # a connection from before Redis was restarted
         )
     try:
         _clients[url].ping()

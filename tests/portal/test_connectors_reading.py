@@ -78,6 +78,16 @@ def test_a_number_that_the_registry_does_not_know_is_known_not_to_be_there(
     assert len(outside.registry.calls) == 1
 
 
+@pytest.mark.requirement("DR-144")
+def test_two_people_with_the_same_initials_and_birth_date_are_told_apart_by_number(
+    outside: Outside,
+) -> None:
+    one, other = (read("registry", "patient", number).value for number in ("104218", "104219"))
+    assert (one["initials"], one["born_on"]) == (other["initials"], other["born_on"])
+    assert (one["number"], other["number"]) == ("104218", "104219")
+    assert one["hospital"] != other["hospital"]
+
+
 FAULTS = [
     (Fault.REFUSED, Code.AWAY),
     (Fault.SLOW, Code.SLOW),

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from portal.connectors.interfaces.json_values import from_text
+from portal.connectors.problems import OutsideFailure
 from portal.connectors.rules import LONGEST_PAUSE, Difference, differences, is_fresh, pause_after
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -39,6 +41,28 @@ def test_each_field_that_differs_is_named_with_both_values() -> None:
     assert differences(ours, {**ours, "rows": [{"x": 1.5}, {"x": 2}]}) == [
         Difference("rows", [{"x": 1.5}], [{"x": 1.5}, {"x": 2}])
     ]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"{",
+        b"<html>",
+        b"NaN",
+        b'{"a": Infinity}',
+        b'"a\\u0000b"',
+        b'"\\ud800"',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_what_cannot_be_kept_is_no_answer(raw: bytes) -> None:
+    with pytest.raises(OutsideFailure, match="wrong: no JSON"):
+        from_text(raw)
+
+
+def test_an_answer_may_speak_of_escapes() -> None:
+    assert from_text(rb'{"a": "\\u0000"}') == {"a": "\\u0000"}
 
 
 def test_what_is_not_there_at_all_is_missing() -> None:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
+from portal.connectors import configuration
 from portal.connectors.models import CachedAnswer, QueuedWrite
 from portal.connectors.problems import Code
 from portal.connectors.selectors import happenings, waiting_behind
@@ -131,7 +132,7 @@ def test_what_was_written_is_what_is_read_before_and_after_it_is_delivered(
     assert refresh(*FORM).value == {"A18": "new"}
 
 
-@pytest.mark.requirement("DR-134")
+@pytest.mark.requirement("DR-133", "DR-134")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "fault", [Fault.REFUSED, Fault.SLOW, Fault.HALF, Fault.CREDENTIALS, Fault.FAILING]
@@ -426,3 +427,39 @@ def test_while_a_write_is_being_sent_nobody_else_waits_for_it(outside: Outside) 
     problem, waited_s = at_once(lambda: deliver(row.pk), reader)
     assert problem == Code.SLOW
     assert waited_s < 0.6
+
+
+class Broken:
+    """A kind with a fault of its own."""
+
+    def __init__(self, system: Any) -> None: ...
+
+    def read(self, resource: Any, key: str) -> Any: ...
+
+    def write(self, resource: Any, key: str, payload: Any, idempotency_key: str) -> None:
+        if key == "a":
+            raise KeyError(payload)
+
+    def probe(self) -> None: ...
+
+
+@pytest.mark.django_db
+def test_a_fault_of_a_kind_holds_up_its_write_alone_and_quotes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(configuration.KINDS, "broken", f"{__name__}.Broken")
+    table = {"kind": "broken", "address": "x", "resources": {"form": {"write": "x"}}}
+    settings.PORTAL_OUTSIDE_SYSTEMS = {"registry": table}
+    write("registry", "form", "a", {"name": "secret"}, idempotency_key="1")
+    write("registry", "form", "b", {}, idempotency_key="2")
+    assert deliver_waiting("registry") == 1
+    assert _states() == [State.WAITING, State.DELIVERED]
+    assert "KeyError" in caplog.text
+    assert "secret" not in caplog.text + QueuedWrite.objects.first().detail
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", [float("nan"), "a\0b", "\ud800"])
+def test_what_the_database_cannot_keep_is_refused_at_once(outside: Outside, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"JSON|NUL|surrogates"):
+        write(*FORM, {"n": value}, idempotency_key="1")

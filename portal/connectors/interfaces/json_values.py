@@ -20,10 +20,17 @@ def from_text(raw: bytes) -> Any:
 
 def size_of(value: Any) -> int:
     """Its size in bytes; ValueError where it holds what cannot be kept (NUL, half a character)."""
-    text = json.dumps(value, ensure_ascii=False)
-    if "\\u0000" in text:
+    if _has_nul(value):
         raise ValueError("a NUL character")
-    return len(text.encode("utf-8"))
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8"))
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(each) for key, each in value.items())
+    return isinstance(value, list) and any(_has_nul(each) for each in value)
 
 
 def _no_number(name: str) -> Any:

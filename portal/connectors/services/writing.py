@@ -7,6 +7,8 @@ idempotency key; by that key the other side knows what it took already.
 from __future__ import annotations
 
 import json
+import logging
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +27,8 @@ from portal.connectors.rules import pause_after
 from portal.connectors.services.reading import check_key, keep, live_topic
 from portal.connectors.services.workers import kick
 from portal.live.services import publish
+
+logger = logging.getLogger(__name__)
 
 State = QueuedWrite.State
 TOPIC = "connectors"
@@ -46,7 +50,7 @@ def write(
     if not 0 < len(idempotency_key) <= 200 or not idempotency_key.isprintable():
         raise ValueError("an idempotency key has 1 to 200 printable characters")
     _check_writable(system, resource)
-    plain = json.loads(json.dumps(dict(payload), cls=DjangoJSONEncoder))
+    plain = json.loads(json.dumps(dict(payload), cls=DjangoJSONEncoder, allow_nan=False))
     size_of(plain)
     _in_order(system, resource, key)
     row, is_new = QueuedWrite.objects.get_or_create(
@@ -159,7 +163,18 @@ def _send(row: QueuedWrite) -> None:
         what = _resource_of(row)
         client.write(what, row.key, row.payload, row.idempotency_key)
 
-    ask(row.system, act, recovered=lambda: kick(row.system, at_once=True))
+    try:
+        ask(row.system, act, recovered=lambda: kick(row.system, at_once=True))
+    except OutsideFailure:
+        raise
+    except Exception as error:  # a fault of a kind: it must not hold up other writes
+        logger.error(  # noqa: TRY400 its text may quote what is written
+            "write %s could not be sent: %s\n%s",
+            row.pk,
+            type(error).__name__,
+            "".join(traceback.format_tb(error.__traceback__)),
+        )
+        raise OutsideFailure(Code.FAILED, f"the portal failed: {type(error).__name__}") from None
 
 
 def _resource_of(row: QueuedWrite) -> Resource:
