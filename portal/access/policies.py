@@ -49,6 +49,9 @@ class AccessPolicy:
     ``restore`` is the privilege to bring soft-deleted rows back, on the page *Removed*; without one
     nobody may. ``after_restore`` is a dotted ``(record) -> None`` for what else comes back with it:
     called in the same transaction, it refuses (``Refused``) what its module's rules forbid.
+
+    ``sealed`` says of a row whether nobody but who may see it may look at its history: those who
+    browse the logs do not either, as long as it is so.
     """
 
     view: tuple[str, ...]
@@ -57,6 +60,7 @@ class AccessPolicy:
     personal: str = ""
     restore: str = ""
     after_restore: str = ""
+    sealed: Callable[[Any], bool] | None = None
 
     def __post_init__(self) -> None:
         if self.personal and self.personal not in self.scopes:

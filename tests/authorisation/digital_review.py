@@ -19,6 +19,10 @@ EXPECTED = Expectations(
         **digital_review_setup.URLS,
         **digital_review_slides.URLS,
     },
-    topics={**digital_review_cases.TOPICS},
+    topics={
+        **digital_review_cases.TOPICS,
+        **digital_review_meetings.TOPICS,
+        **digital_review_slides.TOPICS,
+    },
     tasks=digital_review_cases.TASKS,
 )

@@ -69,10 +69,17 @@ def _record(user: Any, model: type[Model], pk: str) -> Any:
     every = getattr(model, "all_objects", model._default_manager).all()  # noqa: SLF001
     try:
         if can(user, BROWSE):
-            return every.filter(pk=pk).first()
+            record = every.filter(pk=pk).first()
+            if record is None or not _is_sealed(record):
+                return record
         return visible(user, every).filter(pk=pk).first()
     except (ValueError, ValidationError):
         return None
+
+
+def _is_sealed(record: Any) -> bool:
+    policy = getattr(type(record), "access", None)
+    return bool(policy and policy.sealed and policy.sealed(record))
 
 
 def _without_model(request: HttpRequest, object_type: str, pk: str) -> HttpResponse:

@@ -128,14 +128,25 @@ class InviteForm(forms.Form):
 
 
 class DeputyForm(forms.Form):
-    """Somebody stands in for an officer of the meeting."""
+    """Somebody stands in for an officer of the meeting, or for a specialist who signs."""
 
+    specialist_id = forms.TypedChoiceField(label=_("For which specialist"), coerce=int)
     person_id = forms.TypedChoiceField(label=_("Who stands in"), coerce=int)
     reason = _reason()
 
-    def __init__(self, *args: Any, people: Iterable[Any], **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        people: Iterable[Any],
+        specialists: Iterable[Any] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self.fields["person_id"].choices = _named(people)  # type: ignore[attr-defined]
+        if specialists is None:
+            del self.fields["specialist_id"]
+        else:
+            self.fields["specialist_id"].choices = _named(specialists)  # type: ignore[attr-defined]
 
 
 class MoveForm(forms.Form):

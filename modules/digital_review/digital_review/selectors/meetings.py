@@ -17,6 +17,7 @@ from digital_review.models import (
     CasePassage,
     FormSlot,
     Meeting,
+    OutcomeSpecialist,
     Participant,
     ReviewType,
 )
@@ -245,6 +246,15 @@ def deadlines(meeting: Meeting) -> Deadlines:
 def people_at(privilege: str, review_type: ReviewType) -> list[Any]:
     """Active people who hold the privilege at the review today, by name."""
     return [person for person, _ways in who_may(privilege, review_type).people]
+
+
+def specialists_of(review_type_id: int) -> list[Any]:
+    """Who is named as responsible for an outcome of the review, by name."""
+    named = OutcomeSpecialist.objects.filter(
+        outcome__review_type=review_type_id, outcome__deleted_at__isnull=True
+    )
+    people = {row.person_id: row.person for row in named.select_related("person")}
+    return sorted(people.values(), key=lambda each: (each.name, each.pk))
 
 
 def invited(meeting: Meeting) -> list[Any]:

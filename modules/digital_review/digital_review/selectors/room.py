@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from django.core.cache import cache
 from digital_review.models import AgendaItem, Meeting, Participant
 from digital_review.models.reach import LEAD, MINUTES, SEE
 from portal.access.decision import can
+
+logger = logging.getLogger(__name__)
 
 HERE_S = 40
 """Whoever was not heard of for so long is not there any more; they say so every 20 s."""
@@ -44,12 +47,8 @@ def place_of(user: Any, meeting: Meeting) -> Place:
     is_there = bool(taken) or user.pk in officers
     leads = user.pk == meeting.chairman_id or Participant.Part.CHAIRMAN in deputises
     keeps = user.pk == meeting.secretary_id or Participant.Part.SECRETARY in deputises
-    return Place(
-        is_there=is_there,
-        leads=leads and can(user, LEAD, meeting),
-        keeps_minutes=keeps and can(user, MINUTES, meeting),
-        holds_pen=is_there and user.pk == meeting.writer_id,
-    )
+    leads, keeps = leads and can(user, LEAD, meeting), keeps and can(user, MINUTES, meeting)
+    return Place(is_there, leads, keeps, (leads or keeps) and user.pk == meeting.writer_id)
 
 
 def deputy(meeting: Meeting, part: str) -> Any:
@@ -80,17 +79,29 @@ def _key(meeting_id: int, person_id: int) -> str:
 
 def note_presence(meeting_id: int, person_id: int) -> bool:
     """Keep that the person is in the room; whether they were not there before."""
-    new = cache.get(_key(meeting_id, person_id)) is None
-    cache.set(_key(meeting_id, person_id), 1, timeout=HERE_S)
+    key = _key(meeting_id, person_id)
+    try:
+        new = cache.get(key) is None
+        cache.set(key, 1, timeout=HERE_S)
+    except Exception as error:  # without Redis nobody is seen to be there; the meeting goes on
+        logger.warning("presence in meeting %s is not kept: %s", meeting_id, error)
+        return False
     return new
 
 
 def note_leaving(meeting_id: int, person_id: int) -> None:
     """The page was left: they are gone at once, not only when they have not been heard of."""
-    cache.delete(_key(meeting_id, person_id))
+    try:
+        cache.delete(_key(meeting_id, person_id))
+    except Exception as error:
+        logger.warning("presence in meeting %s is not kept: %s", meeting_id, error)
 
 
 def present(meeting_id: int, people: Iterable[Any]) -> Collection[int]:
     """Keys of those of the people who are in the room; one question to Redis for all."""
     keys = {_key(meeting_id, person.pk): person.pk for person in people}
-    return {keys[key] for key in cache.get_many(keys)}
+    try:
+        return {keys[key] for key in cache.get_many(keys)}
+    except Exception as error:
+        logger.warning("presence in meeting %s is not known: %s", meeting_id, error)
+        return set()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import ngettext_lazy
 
 from digital_review.models import Case, FormSlot, Meeting, Participant, ReviewType
@@ -28,9 +25,9 @@ from digital_review.selectors.meetings import (
 )
 from digital_review.selectors.room import deputy
 from digital_review.services.agenda import fill
+from digital_review.services.meetings import tell_of_meeting
 from portal.access.decision import require
 from portal.audit.services import record
-from portal.notifications.services import notify
 from portal.records.context import ServiceActor
 from portal.records.services import locked, writes
 
@@ -71,9 +68,10 @@ def _register(actor: Any, meeting: Meeting) -> None:
         text = ngettext_lazy(
             "%(n)s patient is registered for the %(review)s meeting of %(when)s.",
             "%(n)s patients are registered for the %(review)s meeting of %(when)s.",
-            "n",
+            number,
         )
-        _tell(meeting, [*invited(meeting), *_planners(meeting)], text, number)
+        people = [*invited(meeting), *_planners(meeting)]
+        tell_of_meeting(meeting, people, text, n=number)
         announce_meeting(meeting, "list")
 
 
@@ -91,16 +89,16 @@ def _inform(meeting: Meeting, now: datetime) -> None:
     text = ngettext_lazy(
         "The information on %(n)s patient of the %(review)s meeting of %(when)s is ready for you.",
         "The information on %(n)s patients of the %(review)s meeting of %(when)s is ready for you.",
-        "n",
+        len(items),
     )
-    _tell(meeting, _pathologists(meeting), text, len(items))
+    tell_of_meeting(meeting, _pathologists(meeting), text, n=len(items))
     if missing:
         lacking = ngettext_lazy(
             "%(n)s patient of the %(review)s meeting of %(when)s lacks information.",
             "%(n)s patients of the %(review)s meeting of %(when)s lack information.",
-            "n",
+            missing,
         )
-        _tell(meeting, _planners(meeting), lacking, missing)
+        tell_of_meeting(meeting, _planners(meeting), lacking, n=missing)
     announce_meeting(meeting, "information")
 
 
@@ -115,10 +113,10 @@ def _check_reports(meeting: Meeting, now: datetime) -> None:
             " %(when)s.",
             "%(n)s patients stay to be reviewed: no report in time for the %(review)s meeting of"
             " %(when)s.",
-            "n",
+            len(late),
         )
         people = [*_pathologists(meeting), meeting.chairman, *_planners(meeting)]
-        _tell(meeting, people, text, len(late))
+        tell_of_meeting(meeting, people, text, n=len(late))
     announce_meeting(meeting, "reports")
 
 
@@ -142,12 +140,3 @@ def _pathologists(meeting: Meeting) -> list[Any]:
 def _planners(meeting: Meeting) -> list[Any]:
     kind = meeting.review_type
     return [*people_at(MANAGE, kind), *people_at(BUREAU, kind)]
-
-
-def _tell(meeting: Meeting, people: Iterable[Any], text: Any, number: int) -> None:
-    """Each person once, with a link; never names a patient."""
-    when = date_format(timezone.localtime(meeting.starts_at), "SHORT_DATETIME_FORMAT")
-    words = {"n": number, "review": meeting.review_type, "when": when}
-    url = reverse("digital_review:meeting", args=[meeting.pk])
-    for person in dict.fromkeys(people):
-        notify(person, str(text % words), url=url)

@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from digital_review.models import AgendaItem, Meeting, OutcomeSpecialist, Participant, ReviewType
@@ -18,14 +19,15 @@ from digital_review.models.reach import LEAD, MANAGE, MINUTES, PATHOLOGY, SIGN_R
 from digital_review.selectors.meeting_topics import announce_meeting
 from digital_review.selectors.meetings import OFFICES, PART_NEEDS, invited
 from digital_review.services.agenda import ask_follow_ups, fill
+from digital_review.services.telling import tell
 from portal.access.decision import can, require, visible
 from portal.audit.services import differences, record
-from portal.notifications.services import notify
 from portal.organisation.models import Unit
 from portal.records.errors import Refused
 from portal.records.services import change_many, check_version, locked, soft_delete, writes
 
 Part = Participant.Part
+_INVITED = _("You are invited to the %(review)s meeting of %(when)s.")
 _OFFICERS = {"chairman_id": LEAD, "secretary_id": MINUTES, "pathologist_id": PATHOLOGY}
 
 
@@ -72,7 +74,7 @@ def plan_meeting(
     record("digital_review.meeting_planned", meeting, data=_told(meeting))
     fill(actor, meeting)
     ask_follow_ups(actor, meeting)
-    _tell(meeting, _("You are invited to the %(review)s meeting of %(when)s."))
+    _tell(meeting, _INVITED)
     announce_meeting(meeting, "planned")
     return meeting
 
@@ -138,7 +140,7 @@ def invite(
         raise Refused(_("Nobody is invited as this; name a deputy instead."), code="part")
     row = _add(meeting, _person(person_id), Part(part))
     record("digital_review.participant_invited", meeting, data=_row_told(row))
-    _tell_one(meeting, row.person, _("You are invited to the %(review)s meeting of %(when)s."))
+    tell_of_meeting(meeting, [row.person], _INVITED)
     announce_meeting(meeting, "participants")
     return row
 
@@ -175,10 +177,8 @@ def name_deputy(
         soft_delete(taken)  # invited as a second pathologist, say: now for the first
     row = _add(meeting, person, Part(part), officer)
     record("digital_review.deputy_named", meeting, data=_row_told(row))
-    _tell_one(
-        meeting, person, _("You stand in for %(officer)s at the %(review)s meeting of %(when)s."),
-        officer=officer,
-    )  # fmt: skip
+    text = _("You stand in for %(officer)s at the %(review)s meeting of %(when)s.")
+    tell_of_meeting(meeting, [person], text, officer=officer)
     announce_meeting(meeting, "participants")
     return row
 
@@ -207,7 +207,7 @@ def uninvite(*, actor: Any, participant_id: int, reason: str = "") -> None:
     record("digital_review.participant_removed", meeting, data=_row_told(row))
     if row.person not in invited(meeting):
         text = _("You are no longer invited to the %(review)s meeting of %(when)s.")
-        _tell_one(meeting, row.person, text)
+        tell_of_meeting(meeting, [row.person], text)
     announce_meeting(meeting, "participants")
 
 
@@ -304,14 +304,24 @@ def _row_told(row: Participant) -> dict[str, Any]:
 
 
 def _tell(meeting: Meeting, text: Any, also: dict[int, Any] | None = None) -> None:
-    """Everybody concerned, now and (``also``) before the change. Never names a patient."""
+    """Everybody concerned, now and (``also``) before the change."""
     people = {**(also or {}), **{person.pk: person for person in invited(meeting)}}
-    for person in people.values():
-        _tell_one(meeting, person, text)
+    tell_of_meeting(meeting, people.values(), text)
 
 
-def _tell_one(meeting: Meeting, person: Any, text: Any, **more: Any) -> None:
-    when = date_format(timezone.localtime(meeting.starts_at), "SHORT_DATETIME_FORMAT")
-    words = {"review": meeting.review_type, "when": when, **more}
-    url = reverse("digital_review:meeting", args=[meeting.pk])
-    notify(person, str(text % words), url=url)
+def tell_of_meeting(meeting: Meeting, people: Iterable[Any], text: Any, **more: Any) -> None:
+    """Each of them once, in their language, with a link; never names a patient.
+
+    ``text`` is lazy and may name ``review``, ``when`` and what ``more`` has.
+    """
+    facts = {"review": meeting.review_type, "when": _in_words(meeting.starts_at), **more}
+    path = reverse("digital_review:meeting", args=[meeting.pk])
+    tell(people, text, facts, path=path, subject=_("Digital Review: about a meeting"))
+
+
+def _moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+
+
+_in_words = lazy(_moment, str)
+"""As the language has it into which it is put."""

@@ -268,8 +268,8 @@ def postpone_patient(*, actor: Any, item_id: int, reason: str) -> AgendaItem:
 
 @writes
 def end_meeting(*, actor: Any, meeting_id: int) -> Meeting:
-    """The meeting is over. Whom it did not reach stays for the next list; who has findings to
-    sign is told (DR-061)."""
+    """The meeting is over. Whom it did not reach stays for the next list; the findings wait for
+    their signatures, of which each signer was told as they were completed (DR-061)."""
     meeting = _running(actor, meeting_id)
     must_lead(actor, meeting)
     _save_written(meeting)

@@ -96,6 +96,8 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign one finding (``pk`` is its form); the page then shows the next."""
     forms = visible(request.user, CaseForm.objects.select_related("case__patient", "slot"))
     form = get_object_or_404(forms, pk=pk)
+    if form.status == CaseForm.Status.COMPLETE and not may_sign(request.user, form):
+        raise PermissionDenied
     meeting_id = request.POST.get("meeting", "")
     version = request.POST.get("version", "")
     if not meeting_id.isdecimal() or not version.isdecimal():

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from digital_review.forms.meetings import DeputyForm, InviteForm, MeetingForm, ReasonForm
 from digital_review.models import Meeting, Participant, ReviewType
-from digital_review.models.reach import MANAGE, SEE
+from digital_review.models.reach import MANAGE, SEE, SIGN_REVIEW
+from digital_review.selectors.form_marks import marks_of
 from digital_review.selectors.meeting_topics import MEETINGS, meeting_topic
 from digital_review.selectors.meetings import (
     OFFICES,
@@ -33,6 +34,7 @@ from digital_review.selectors.meetings import (
     people_at,
     readiness,
     slots_of,
+    specialists_of,
     usual_next,
 )
 from digital_review.selectors.room import place_of
@@ -80,7 +82,11 @@ def meeting(request: HttpRequest, pk: int) -> HttpResponse:
         "meeting": found,
         "place": place_of(request.user, found),
         "rows": [
-            {"item": item, "ready": readiness(item.case, slots)}
+            {
+                "item": item,
+                "ready": readiness(item.case, slots),
+                "marks": marks_of(slots, item.case.forms.all()),
+            }
             for item in items_of(request.user, found)
         ],
         "participants": Participant.objects.filter(meeting=found).select_related(
@@ -92,6 +98,7 @@ def meeting(request: HttpRequest, pk: int) -> HttpResponse:
         "eligible": eligible(request.user, found.review_type_id)
         if manages and found.status == "planned"
         else [],
+        "specialists": manages and specialists_of(found.review_type_id),
         "topic": meeting_topic(found.pk),
     }
     name = "_meeting.html" if request.htmx else "meeting.html"  # type: ignore[attr-defined]
@@ -185,23 +192,32 @@ def invite(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def name_deputy(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     found = managed_meeting(request, pk)
-    if part not in OFFICES:
+    if part in OFFICES:
+        officer = getattr(found, part)
+        who = people_at(PART_NEEDS[Participant.Part(part)], found.review_type)
+        people = [person for person in who if person != officer]
+        words = _("In this meeting alone they have the part of the %(office)s, %(name)s.") % {
+            "office": Participant.Part(part).label,
+            "name": officer,
+        }
+        form = DeputyForm(request.POST or None, people=people)
+    elif part == Participant.Part.SPECIALIST:
+        words = _("They sign this meeting's findings for the specialist.")
+        form = DeputyForm(
+            request.POST or None,
+            people=people_at(SIGN_REVIEW, found.review_type),
+            specialists=specialists_of(found.review_type_id),
+        )
+    else:
         raise Http404
-    office = Participant.Part(part)
-    people = [
-        person
-        for person in people_at(PART_NEEDS[office], found.review_type)
-        if person != getattr(found, office)
-    ]
     return ask(
         request,
-        DeputyForm(request.POST or None, people=people),
+        form,
         lambda **values: services.name_deputy(
             actor=request.user, meeting_id=pk, part=part, **values
         ),
         title=_("Name a deputy"),
-        words=_("In this meeting alone they have the part of the %(office)s, %(name)s.")
-        % {"office": office.label, "name": getattr(found, office)},
+        words=words,
         back=reverse("digital_review:meeting", args=[pk]),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -148,7 +149,9 @@ def _in_the_way(item: AgendaItem, refusal: Refused | None) -> dict[str, Any]:
 
 @require_http_methods(["GET", "POST"])
 def postpone(request: HttpRequest, pk: int) -> HttpResponse:
-    item, _place = entered_item(request, pk)
+    item, place = entered_item(request, pk)
+    if not place.leads:
+        raise PermissionDenied
     return ask(
         request,
         ReasonForm(request.POST or None),
@@ -162,7 +165,9 @@ def postpone(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def end(request: HttpRequest, pk: int) -> HttpResponse:
-    meeting, _place = entered(request, pk)
+    meeting, place = entered(request, pk)
+    if not place.leads:
+        raise PermissionDenied
     left = AgendaItem.objects.filter(meeting=meeting, status="to_discuss")
     return ask(
         request,

@@ -72,6 +72,7 @@ async function send() {
       throw new Error(String(answer.status));
     } else {
       lost = false;
+      settle(owner, typed);
       show(await answer.text());
       say(owner.dataset.saidKept);
     }
@@ -84,6 +85,14 @@ async function send() {
     sending = false;
     if (unsent.size > 0) timer ??= setTimeout(send, lost ? AGAIN_MS : AFTER_MS);
     else owner.classList.remove("is-dirty");
+  }
+}
+
+/** What is kept at the server is no unsaved typing: a change of the pen may replace the form. */
+function settle(owner, typed) {
+  for (const [name, text] of typed) {
+    const field = owner.elements.namedItem(name);
+    if (field instanceof HTMLElement && "defaultValue" in field && field.value === text) field.defaultValue = text;
   }
 }
 
@@ -101,6 +110,7 @@ function refused(owner, typed, words) {
   const line = document.createElement("p");
   line.textContent = `${words} ${owner.dataset.saidRefused} ${texts}`;
   place.append(line);
+  document.activeElement?.blur(); // so that the part with the minutes may show who writes now
 }
 
 /** Put the fragments of an answer where their ids are; a field that has the focus stays. */
