@@ -212,3 +212,19 @@ def test_the_part_is_empty_where_nothing_is_written(
         _text(as_person("datamanager").get(f"/digital_review/forms/{draft.pk}/registry/")).strip()
         == ""
     )
+
+
+@pytest.mark.requirement("DR-043")
+def test_the_patient_s_page_does_not_wait_for_the_laboratory_its_tab_asks(
+    case: Case, as_person: Go, outside: Outside
+) -> None:
+    page = as_person("clinician")
+    outside.laboratory.fault = Fault.SLOW
+    shown = _text(page.get(f"/digital_review/cases/{case.pk}/?tab=laboratory"))
+    assert "Laboratory" in shown
+    assert f'hx-get="/digital_review/cases/{case.pk}/tab/laboratory/"' in shown
+    assert outside.laboratory.calls == []
+    outside.laboratory.fault = Fault.NONE
+    tab = _text(page.get(f"/digital_review/cases/{case.pk}/tab/laboratory/", headers=PART))
+    assert "Haemoglobin" in tab
+    assert tab.lower().count("as of") == 1

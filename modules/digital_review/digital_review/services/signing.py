@@ -13,8 +13,8 @@ from digital_review.models.reach import BUREAU, FILL, MANAGE, PATHOLOGY, SIGN_FO
 from digital_review.selectors.topics import announce_form
 from digital_review.services.case_forms import RULES, after_reopening, case_of
 from digital_review.services.conduct import refresh
-from digital_review.services.registry import write_form
 from digital_review.services.letters import withdraw_letters
+from digital_review.services.registry import write_form
 from digital_review.services.telling import responsible_for
 from portal.access.decision import can, visible
 from portal.audit.services import record
