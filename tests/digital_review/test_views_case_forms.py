@@ -238,6 +238,7 @@ def test_the_doctor_signs_after_reading_what_is_signed(
     told = text_of(client.get(url))
     assert "Sign Precrf of patient SK-0001" in told
     assert "Reviewed and signed as true and complete" in told
+    assert "7.1" in told  # every answer is there to be read
     wrong = client.post(url, {"version": form.version, "pin": "00000000"})
     assert wrong.status_code == 422
     assert CaseForm.objects.get(pk=form.pk).signature is None

@@ -74,7 +74,9 @@ def flow_facts(design: FlowDesign) -> Sequence[Fact]:
         several.append({fact.name: fact for fact in facts})
     if not several:
         return all_facts(())
-    names = agreeing(several)
+    names = agreeing(
+        {name: (fact.kind, fact.codes) for name, fact in each.items()} for each in several
+    )
     found = {name: fact for each in several for name, fact in each.items() if name in names}
     return list(found.values())
 

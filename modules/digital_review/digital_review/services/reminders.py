@@ -16,9 +16,10 @@ from django.utils.translation import gettext_lazy as _
 
 from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting
 from digital_review.rules.reminders import Asked, is_due
+from digital_review.selectors.laboratory import known_of
 from digital_review.services.cases import follow_up_slots, start_follow_up
 from digital_review.services.conduct import refresh
-from digital_review.services.opening import FILLED_BY
+from digital_review.services.opening import FILLED_BY, Known
 from digital_review.services.telling import form_path, people_of, tell
 from portal.audit.services import record
 from portal.flows.rules.running import is_done
@@ -113,17 +114,23 @@ def remind_of(*, actor: Any, form_id: int, now: datetime) -> bool:
 def start_due_follow_ups(actor: Any, now: datetime) -> int:
     """Ask hospitals for the follow-ups that are due (section 13 no. 6); how many."""
     due = Case.objects.filter(follow_up_due_on__lte=timezone.localdate(now)).order_by("pk")
-    return _each(due.values_list("pk", flat=True), lambda pk: _start_due(actor=actor, case_id=pk))
+    numbers = dict(due.values_list("pk", "patient__number"))
+    return _each(numbers, lambda pk: _start_due(actor, pk, numbers[pk]))
+
+
+def _start_due(actor: Any, case_id: int, number: str) -> bool:
+    # the laboratory is asked before anything is locked
+    return _start_if_due(actor=actor, case_id=case_id, known=known_of(number))
 
 
 @writes
-def _start_due(*, actor: Any, case_id: int) -> bool:
+def _start_if_due(*, actor: Any, case_id: int, known: Known) -> bool:
     case = locked(Case.objects.select_related("review_type"), case_id)
     slots = follow_up_slots(case.review_type)
     drafts = CaseForm.objects.filter(case=case, slot__in=slots, status=CaseForm.Status.DRAFT)
     if case.follow_up_due_on is None or not slots or drafts.exists():
         return False
-    start_follow_up(actor=actor, case_id=case_id)
+    start_follow_up(actor=actor, case_id=case_id, known=known)
     return True
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from digital_review.forms.cases import AskForm, FollowUpForm
 from digital_review.models import Case, CaseForm
 from digital_review.models.reach import BUREAU, MANAGE, PATHOLOGY
+from digital_review.selectors.laboratory import known_of
 from digital_review.services import cases as services
 from portal.access.acts import ask
 from portal.access.decision import can, require, visible
@@ -84,7 +85,9 @@ def follow_up(request: HttpRequest, pk: int) -> HttpResponse:
     return ask(
         request,
         FollowUpForm(request.POST if request.method == "POST" else None),
-        lambda due_on: services.start_follow_up(actor=request.user, case_id=pk, due_on=due_on),
+        lambda due_on: services.start_follow_up(
+            actor=request.user, case_id=pk, due_on=due_on, known=known_of(case.patient.number)
+        ),
         title=_("Start follow-up"),
         words=_("%(hospital)s is asked for a follow-up of patient %(patient)s.")
         % {"hospital": case.patient.hospital.name, "patient": case.patient.number},

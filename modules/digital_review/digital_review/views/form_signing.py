@@ -17,12 +17,12 @@ from digital_review.forms.cases import ScanForm
 from digital_review.models import CaseForm, FormSlot
 from digital_review.services import signing
 from digital_review.services.case_forms import RULES
+from digital_review.views.form_pages import PAGE
 from portal.access.acts import ask
 from portal.access.decision import visible
 from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.forms.models import AnswerFile
-from portal.forms.selectors import usable
 from portal.records.errors import Refused
 from portal.signing.services import Signer
 from portal.signing.web import asks_for_passkey, passkey_options, signer_of, ways_to_sign
@@ -117,6 +117,7 @@ def _signed(
     context = {
         "form": form,
         "lines": _lines(form),
+        "shown": PAGE.read(form),
         "meaning": meaning,
         "scan": scan,
         "refusal": refusal,
@@ -128,10 +129,13 @@ def _signed(
 
 def _lines(form: CaseForm) -> list[tuple[str, Any]]:
     """What is signed, in words."""
-    design = usable(form.form_version).form
     patient = form.case.patient
     lines: list[tuple[str, Any]] = [
-        (_("Form"), f"{form.slot.title}, {design.code} {form.form_version.number}"),
+        (
+            _("Form"),
+            _("%(form)s, version %(version)s")
+            % {"form": form.slot.title, "version": form.form_version.number},
+        ),
         (_("Patient"), patient.number),
         (_("Initials"), patient.initials),
         (_("Hospital"), patient.hospital.name),
