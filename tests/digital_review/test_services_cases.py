@@ -14,6 +14,7 @@ from digital_review.services.cases import (
     receive_slides,
     request_information,
     start_follow_up,
+    take_back_slides,
 )
 from django.core.exceptions import PermissionDenied
 
@@ -184,6 +185,8 @@ def test_the_pathologist_ticks_that_slides_arrived(world: World) -> None:
     assert [t.title for t in open_tasks(pathologist)] == []
     with pytest.raises(PermissionDenied):
         receive_slides(actor=world.people["bureau"], case_id=case.pk)
+    take_back_slides(actor=pathologist, case_id=case.pk, reason="another patient's")
+    assert Case.objects.get(pk=case.pk).slides_received_at is None
 
 
 @pytest.mark.requirement("DR-057")

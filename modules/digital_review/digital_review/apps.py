@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.registry import (
     DesignArea,
+    HomePanel,
     LiveTopic,
     NavigationItem,
     PeriodicTask,
@@ -150,6 +151,12 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+        NavigationItem(
+            _("People of the reviews"),
+            "digital_review:people",
+            "users",
+            ("digital_review.manage_reviews",),
+        ),
     )
     design_areas = (
         DesignArea(
@@ -164,6 +171,21 @@ class DigitalReview(PortalModule):
             connectors=("registry", "laboratory", "case"),
         ),
     )
+    home_panels = (
+        HomePanel(
+            "digital-review-next",
+            _("My next review"),
+            "digital_review.views.panels.next_review",
+            ("digital_review.see_reviews",),
+        ),
+        HomePanel(
+            "digital-review-waiting",
+            _("Patients waiting for me"),
+            "digital_review.views.panels.waiting",
+            ("digital_review.see_reviews", "digital_review.see_hospital_forms"),
+        ),
+    )
+    search_source = "digital_review.selectors.search.search"
     task_source = "digital_review.selectors.tasks.open_tasks"
     live_topics = (
         LiveTopic(
@@ -172,7 +194,15 @@ class DigitalReview(PortalModule):
         LiveTopic(
             r"digital_review/form/(?P<pk>\d+)", "digital_review.selectors.topics.may_see_form"
         ),
+        LiveTopic(
+            r"digital_review/meeting/(?P<pk>\d+)/slide",
+            "digital_review.services.shared_view.may_follow",
+        ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
+        LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
+        ),
         LiveTopic(
             "digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
         ),
@@ -193,6 +223,7 @@ class DigitalReview(PortalModule):
         PeriodicTask(
             "digital review: reminders, follow-ups", "digital_review.tasks.every_day", 3600
         ),
+        PeriodicTask("slides: cut waiting", "digital_review.tasks.cut_waiting_slides", 60),
         PeriodicTask("meetings: prepare", "digital_review.tasks.prepare_review_meetings", 600),
     )
     signables = (
@@ -202,3 +233,5 @@ class DigitalReview(PortalModule):
             "digital_review.services.signing.form_facts",
         ),
     )
+    demo_people = "digital_review.demo.people"
+    demo_data = "digital_review.demo.load"

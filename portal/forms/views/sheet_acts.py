@@ -59,19 +59,14 @@ def complete(request: HttpRequest, page: SheetPage, pk: int) -> HttpResponse:
     shown = page.read(sheet)
     soft = [(each, said) for each in shown.fields() if each.shown for said in each.said if said.key]
     context = {
-        "sheet": sheet,
-        "sheets": page,
-        "crumbs": page.crumbs(sheet),
-        "fill_url": page.url(sheet, "fill"),
-        "read_url": page.url(sheet),
-        "action": page.url(sheet, "complete"),
+        **page.common(sheet),
         "missing": missing_before_signing(shown),
         "hard": [each for each in shown.fields() if each.shown and each.hard]
         + [part for part in shown.parts() if part.shown and any(each.hard for each in part.said)],
         "soft": soft,
         "confirmed": request.POST.getlist("confirmed"),
         "refusal": refusal,
-        "key": f"sheet:{request.user.pk}:{page.rules.name}:{pk}" if "saved" in request.GET else "",
+        "key": page.key(request.user, sheet) if "saved" in request.GET else "",
     }
     name = "forms/_sheet_complete.html" if request.htmx else "forms/sheet_complete.html"  # type: ignore[attr-defined]
     return render(request, name, context, status=422 if refusal else 200)

@@ -28,6 +28,12 @@ class Act:
     icon: str = ""
 
 
+_ACTS = (
+    "fill", "check", "notice", "upload", "discard", "complete", "reopen",
+    "print", "pdf", "blank", "excel",
+)  # fmt: skip
+
+
 def _none(*_: Any) -> tuple[()]:
     return ()
 
@@ -78,6 +84,21 @@ class SheetPage:
         if self.number is not None:
             return self.number(sheet)
         return f"{self.rules.name}-{sheet.pk}".replace("_", "-").replace(".", "-").upper()
+
+    def common(self, sheet: Any) -> dict[str, Any]:
+        """What every page of a sheet shows."""
+        return {
+            "sheet": sheet,
+            "sheets": self,
+            "crumbs": self.crumbs(sheet),
+            "facts": self.facts(sheet),
+            "topic": self.rules.topic(sheet),
+            "urls": {"read": self.url(sheet), **{act: self.url(sheet, act) for act in _ACTS}},
+        }
+
+    def key(self, user: Any, sheet: Any) -> str:
+        """Under what the browser keeps what could not be sent: one person's, of one sheet."""
+        return f"sheet:{user.pk}:{self.rules.name}:{sheet.pk}"
 
     def read(self, sheet: Any) -> Page:
         """The sheet as it was saved."""

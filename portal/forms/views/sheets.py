@@ -76,13 +76,13 @@ def read(request: HttpRequest, page: SheetPage, pk: int) -> HttpResponse:
         log_access(Access.OPEN, sheet)
     may_fill = page.may_fill(request.user, sheet)
     context = {
-        **common(page, sheet),
+        **page.common(sheet),
         "form": page.read(sheet),
         "mine": unsaved_of(page.rules, request.user, sheet) if may_fill else None,
         "may_fill": may_fill,
         "acts": page.acts(request, sheet),
         "signatures": verify_many(signatures_of(sheet)),
-        "key": _key(request, page, sheet),
+        "key": page.key(request.user, sheet),
         "saved": "saved" in request.GET,
     }
     name = "forms/_sheet_read.html" if live else "forms/sheet.html"
@@ -113,35 +113,16 @@ def _fill_page(
     status: int = 200,
 ) -> HttpResponse:
     context = {
-        **common(page, sheet),
+        **page.common(sheet),
         "form": filling.page,
         "mine": filling.unsaved,
         "opened_version": filling.opened_version(sheet),
         "sequence": filling.sequence,
-        "key": _key(request, page, sheet),
+        "key": page.key(request.user, sheet),
         "refusal": refusal,
         "wrong": [each for each in filling.page.fields() if each.shown and each.hard],
     }
     return render(request, "forms/sheet_fill.html", context, status=status)
-
-
-def common(page: SheetPage, sheet: Any) -> dict[str, Any]:
-    """What every page of a sheet shows."""
-    acts = ("fill", "check", "notice", "upload", "discard", "complete", "reopen")
-    papers = ("print", "pdf", "blank", "excel")
-    return {
-        "sheet": sheet,
-        "sheets": page,
-        "crumbs": page.crumbs(sheet),
-        "facts": page.facts(sheet),
-        "topic": page.rules.topic(sheet),
-        "urls": {"read": page.url(sheet), **{act: page.url(sheet, act) for act in acts + papers}},
-    }
-
-
-def _key(request: HttpRequest, page: SheetPage, sheet: Any) -> str:
-    """Under what the browser keeps what could not be sent: one person's, of one sheet."""
-    return f"sheet:{request.user.pk}:{page.rules.name}:{sheet.pk}"
 
 
 # --- saving ---------------------------------------------------------------------------------------
@@ -279,7 +260,7 @@ def check(request: HttpRequest, page: SheetPage, pk: int) -> HttpResponse:
         return _not_kept(error)
     after = page.shown_of(kept)
     context = {
-        **common(page, sheet),
+        **page.common(sheet),
         "form": after,
         "mine": kept.unsaved,
         "changes": changes(before, after),
@@ -317,7 +298,7 @@ def notice(request: HttpRequest, page: SheetPage, pk: int) -> HttpResponse:
     opened = request.GET.get("opened", "")
     newer = opened.isdecimal() and len(opened) < 10 and int(opened) < sheet.version
     context = {
-        **common(page, sheet),
+        **page.common(sheet),
         "opened_version": opened,
         "by": sheet.history.select_related("history_user").latest() if newer else None,
     }

@@ -62,9 +62,3 @@ class NewSlideForm(SlideForm):
         if (cleaned.get("address") or "https://").startswith("http://"):
             self.add_error("address", _("A link begins with https://."))
         return cleaned
-
-
-class RemoveForm(forms.Form):
-    """Why a slide is taken out of the case."""
-
-    reason = forms.CharField(label=_("Reason"), max_length=300)

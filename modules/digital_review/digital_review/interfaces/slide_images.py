@@ -3,7 +3,7 @@
 Two kinds. A *whole-slide image* (what openslide reads: pyramids of tiles) gives any tile in a few
 milliseconds, so its tiles are cut when somebody looks at them. A *picture* (PNG, JPEG, plain TIFF)
 must be read whole for every tile (0.4 s for 36 megapixels, measured), so all are cut once,
-beforehand. Both are kept in a folder of tiles beside the image.
+beforehand, by halves. Both are kept in a folder of tiles beside the image.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import openslide
@@ -73,7 +74,7 @@ def _whole_slide(path: Path) -> SeenImage | None:
     except openslide.OpenSlideError as error:
         raise NotAnImage("broken", str(error)) from error
     # a tile of a coarse level is made from the next finer one: that must not be vast
-    ratios = [after / before for before, after in zip(steps, steps[1:], strict=False)]
+    ratios = [after / before for before, after in pairwise(steps)]
     if least[0] * least[1] > MOST_PIXELS or any(ratio > _GREATEST_STEP for ratio in ratios):
         raise NotAnImage("no_levels")
     return SeenImage(width, height, _positive(microns), whole_slide=True)
@@ -137,28 +138,51 @@ def _generator(path: Path) -> DeepZoomGenerator:
 
 
 def cut_picture(path: Path, folder: Path) -> Iterator[tuple[int, int]]:
-    """Cut what is not cut yet of a picture's tiles, coarse levels first.
+    """Cut what is not cut yet of a picture's tiles: the picture itself, then each time half of it.
 
-    Gives (done, of) after each, so that the caller can tell, or leave off and come again. A tile is
-    there whole or not at all. NotAnImage where the picture breaks off in the middle.
+    Gives (done, of) after each that it cut, so that the caller can tell, or leave off and come
+    again. A tile is there whole or not at all. NotAnImage where the picture breaks off in the
+    middle. It takes as much memory as the picture has pixels, times four bytes.
     """
+    picture = _read(path)
+    top = levels_of(*picture.size) - 1
+    of, done = sum(len(list(_boxes(*size))) for size in _sizes(*picture.size)), 0
+    for level in range(top, -1, -1):
+        for column, row, box in _boxes(*picture.size):
+            kept = tile_path(folder, level, column, row)
+            done += 1
+            if not kept.exists():
+                _keep(picture.crop(box), kept)
+                yield done, of
+        picture = picture.reduce(2)
+
+
+def _read(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path, formats=_PICTURES) as image:
-                picture = image.convert("RGB")
+                image.load()
+                return image if image.mode == "RGB" else image.convert("RGB")
     except Exception as error:
         raise NotAnImage("broken", str(error)) from error
-    tiles = DeepZoomGenerator(openslide.ImageSlide(picture), TILE, OVERLAP)
-    done = 0
-    for level, (columns, rows) in enumerate(tiles.level_tiles):
-        for row in range(rows):
-            for column in range(columns):
-                kept = tile_path(folder, level, column, row)
-                if not kept.exists():
-                    _keep(tiles.get_tile(level, (column, row)), kept)
-                done += 1
-                yield done, tiles.tile_count
+
+
+def _sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """Of every level, from the picture itself to one pixel."""
+    yield width, height
+    while max(width, height) > 1:
+        width, height = -(-width // 2), -(-height // 2)
+        yield width, height
+
+
+def _boxes(width: int, height: int) -> Iterator[tuple[int, int, tuple[int, int, int, int]]]:
+    """Column, row and place of every tile of a level, with its overlaps."""
+    for row in range(-(-height // TILE)):
+        upper, lower = max(0, row * TILE - OVERLAP), min(height, (row + 1) * TILE + OVERLAP)
+        for column in range(-(-width // TILE)):
+            left, right = max(0, column * TILE - OVERLAP), min(width, (column + 1) * TILE + OVERLAP)
+            yield column, row, (left, upper, right, lower)
 
 
 def _keep(image: Image.Image, kept: Path) -> None:
@@ -168,4 +192,4 @@ def _keep(image: Image.Image, kept: Path) -> None:
     handle, name = tempfile.mkstemp(dir=kept.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(written.getvalue())
-    os.replace(name, kept)
+    Path(name).replace(kept)

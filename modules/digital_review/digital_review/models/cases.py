@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models.reach import case_policy, form_policy, patient_policy
+from digital_review.models.reach import case_policy, form_policy, letter_policy, patient_policy
 from digital_review.models.review_types import FormSlot, Outcome, ReviewType
 from portal.access.masking import PersonalCharField, PersonalDateField
 from portal.flows.models import FlowCase, Passage
@@ -183,7 +183,7 @@ class Letter(Record):
     )
     written_at = models.DateTimeField(_("written"))
 
-    access = case_policy("case")
+    access = letter_policy()
 
     class Meta(Record.Meta):
         verbose_name = _("letter")

@@ -46,6 +46,15 @@ def case_policy(case: str, **more: str) -> AccessPolicy:
     return AccessPolicy(view=(SEE,), scopes=scopes, personal=PERSONAL, **more)
 
 
+def letter_policy() -> AccessPolicy:
+    """Of letters: the doctors of the patient's hospital read those about their own patients."""
+    hospital = ByUnit("case__patient__hospital")
+    policy = case_policy("case")
+    return AccessPolicy(
+        view=(SEE, SIGN_FORM), scopes={**policy.scopes, SIGN_FORM: hospital}, personal=PERSONAL
+    )
+
+
 def form_policy() -> AccessPolicy:
     """Of the forms of a case: the hospital's own people see those that the hospital fills in."""
     review, either = _both("case")

@@ -44,11 +44,12 @@ class FormMark:
 def marks_of(slots: Sequence[FormSlot], forms: Iterable[CaseForm]) -> tuple[FormMark, ...]:
     """A mark for each form that the case needs or has; of one that repeats, the newest."""
     newest = {form.slot_id: form for form in forms}  # in the order of their numbers
-    return tuple(
-        FormMark(slot.title, state_of(newest.get(slot.pk)), getattr(newest.get(slot.pk), "pk", None))
-        for slot in slots
-        if slot.needed or slot.pk in newest
-    )
+    shown = [slot for slot in slots if slot.needed or slot.pk in newest]
+    return tuple(_mark(slot, newest.get(slot.pk)) for slot in shown)
+
+
+def _mark(slot: FormSlot, form: CaseForm | None) -> FormMark:
+    return FormMark(slot.title, state_of(form), form.pk if form else None)
 
 
 def state_of(form: CaseForm | None) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -205,21 +205,14 @@ def flows_of(user: Any) -> Flows:
 
 
 def next_meetings(user: Any) -> list[int]:
-    """Keys of the meeting that comes next, or is held now, of every review type."""
-    coming = visible_or_of_cases(user).filter(
-        status__in=(Meeting.Status.PLANNED, Meeting.Status.RUNNING)
+    """Keys of the meeting that comes next, or is held now, of every review type that one has
+    patients in. A hospital's clinician sees no meeting, but when their patients are discussed."""
+    types = visible(user, Case.objects.all()).order_by().values("review_type")
+    coming = Meeting.objects.filter(
+        status__in=(Meeting.Status.PLANNED, Meeting.Status.RUNNING), review_type__in=types
     )
     first = coming.order_by("review_type", "starts_at", "pk").distinct("review_type")
     return list(first.values_list("pk", flat=True))
-
-
-def visible_or_of_cases(user: Any) -> QuerySet[Meeting]:
-    """Meetings whose date a person may know: those of the cases they see. A hospital's clinician
-    sees when a patient is discussed without seeing the meeting itself."""
-    cases = visible(user, Case.objects.all()).order_by().values("pk")
-    return Meeting.objects.filter(
-        pk__in=AgendaItem.objects.filter(case__in=cases).values("meeting")
-    )
 
 
 def cases_for(user: Any, asked: Asked, flows: Flows) -> QuerySet[Case]:
@@ -288,8 +281,6 @@ def sort_of(text: str) -> str:
 
 
 def _ordering(sort: str) -> list[Any]:
-    from django.db.models import F
-
     down = sort.startswith("-")
     names = _SORTS[sort.removeprefix("-")]
     ordered = [

@@ -76,8 +76,3 @@ def tile_file(slide: Slide, level: int, column: int, row: int) -> Path | None:
         return cut_tile(image_path(slide.stored_as), folder, level, column, row)
     except NotAnImage:
         return None
-
-
-def may_see_slides(user: Any, pk: str) -> bool:
-    """Who may listen to what happens to the slides of a case."""
-    return visible(user, Case.objects.filter(pk=pk)).exists()

@@ -13,10 +13,11 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from digital_review.models import AgendaItem, Case, CaseForm, CasePassage, FormSlot, Meeting
+from digital_review.models import AgendaItem, Case, CaseForm, CasePassage, FormSlot
 from digital_review.models.reach import SEE
 from digital_review.rules.conduct import Do, Role
 from digital_review.selectors.facts import Standing, decided, facts_of, standing_of, words_at
+from digital_review.selectors.meetings import next_meeting
 from digital_review.selectors.topics import announce_case, case_topic
 from digital_review.services.opening import open_form
 from digital_review.services.telling import (
@@ -195,12 +196,7 @@ def _schedule(actor: Any, case: Case) -> None:
     case stands on one coming list only: the database sees to that.
     """
     open_items = AgendaItem.objects.filter(case=case, status=AgendaItem.Status.TO_DISCUSS)
-    coming = Meeting.objects.filter(
-        review_type=case.review_type_id,
-        status=Meeting.Status.PLANNED,
-        starts_at__gt=timezone.now(),
-    )
-    meeting = coming.order_by("starts_at", "pk").first()
+    meeting = next_meeting(case.review_type_id, timezone.now())
     if meeting is None or open_items.exists() or meeting.items.filter(case=case).exists():
         return
     last = meeting.items.aggregate(last=Max("position"))["last"] or 0
@@ -297,6 +293,8 @@ def _kept(case: Case, standing: Standing) -> dict[str, Any]:
         outcome = review_type.outcomes.filter(code=code).first()
         if outcome is not None and (outcome != case.outcome or case.classified_on is None):
             found |= {"outcome": outcome, "classified_on": timezone.localdate()}
+        if outcome is not None and outcome.met:
+            found["follow_up_due_on"] = None  # asked for, and not needed any more
     return found
 
 

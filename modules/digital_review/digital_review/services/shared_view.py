@@ -12,9 +12,9 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from digital_review.models import Meeting, Participant, Slide
-from digital_review.models.reach import LEAD
-from portal.access.decision import can, visible
+from digital_review.models import Meeting, Slide
+from digital_review.selectors.room import place_of
+from portal.access.decision import visible
 from portal.live.services import publish
 from portal.records.errors import Refused
 
@@ -38,21 +38,11 @@ def slide_topic(meeting_id: int) -> str:
     return f"digital_review/meeting/{meeting_id}/slide"
 
 
-def leads(user: Any, meeting: Meeting) -> bool:
-    """Whether ``user`` chairs the meeting, as its chairman or standing in for them."""
-    if not can(user, LEAD, meeting):
-        return False
-    deputies = Participant.objects.filter(
-        meeting=meeting, part=Participant.Part.CHAIRMAN, deputises_for=meeting.chairman_id
-    )
-    return meeting.chairman_id == user.pk or deputies.filter(person=user).exists()
-
-
 def share_view(*, actor: Any, meeting_id: int, view: SlideView) -> None:
     """Show those who follow what the chairman looks at; only while the meeting runs, and only of
     patients that are on its list. Refused: ``gone``, ``not_leading``, ``not_of_meeting``."""
     meeting = _running(actor, meeting_id)
-    if not leads(actor, meeting):
+    if not place_of(actor, meeting).leads:
         raise Refused(_("Only who leads the meeting shows a slide to all."), code="not_leading")
     slides = visible(actor, Slide.objects.filter(pk=view.slide))
     if not slides.filter(case__agenda_items__in=meeting.items.all()).exists():
@@ -72,22 +62,25 @@ def shared_view(user: Any, meeting_id: int) -> SlideView | None:
 
 
 def running_meeting_of(user: Any, slide: Slide) -> Meeting | None:
-    """The meeting that is held now with the slide's patient on its list, if any."""
+    """The meeting that is held now with the slide's patient on its list, where one is there."""
     running = Meeting.objects.filter(
         status=Meeting.Status.RUNNING, items__case=slide.case_id, items__deleted_at__isnull=True
     )
-    return visible(user, running).select_related("review_type__unit").first()
+    meeting = visible(user, running).select_related("review_type__unit").first()
+    return meeting if meeting is not None and place_of(user, meeting).is_there else None
 
 
 def may_follow(user: Any, pk: str) -> bool:
-    """Who may listen to a meeting's slide: whoever sees the meeting."""
-    return visible(user, Meeting.objects.filter(pk=pk)).exists()
+    """Who may listen to a meeting's slide: whoever may be in its room."""
+    meetings = visible(user, Meeting.objects.filter(pk=pk)).select_related("review_type__unit")
+    meeting = meetings.first()
+    return meeting is not None and place_of(user, meeting).is_there
 
 
 def _running(user: Any, meeting_id: int) -> Meeting:
     meetings = visible(user, Meeting.objects.filter(status=Meeting.Status.RUNNING))
     meeting = meetings.select_related("review_type__unit").filter(pk=meeting_id).first()
-    if meeting is None:
+    if meeting is None or not place_of(user, meeting).is_there:
         raise Refused(_("This meeting is not being held."), code="gone")
     return meeting
 

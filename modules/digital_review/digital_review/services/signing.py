@@ -13,6 +13,8 @@ from digital_review.models.reach import BUREAU, FILL, MANAGE, PATHOLOGY, SIGN_FO
 from digital_review.selectors.topics import announce_form
 from digital_review.services.case_forms import RULES, after_reopening, case_of
 from digital_review.services.conduct import refresh
+from digital_review.services.letters import withdraw_letters
+from digital_review.services.registry import write_form
 from digital_review.services.telling import responsible_for
 from portal.access.decision import can, visible
 from portal.audit.services import record
@@ -181,6 +183,7 @@ def _signed(actor: Any, form: CaseForm, meaning: str, signer: Signer) -> CaseFor
         data={"slot": form.slot.code, "signature": form.signature.pk, "meaning": meaning},
     )
     refresh(actor, form.case)
+    write_form(form)
     announce_form(form, "signed")
     return form
 
@@ -234,4 +237,5 @@ def withdraw_signature(*, actor: Any, form_id: int, reason: str) -> CaseForm:
     data = {"slot": form.slot.code, "signature": signature.pk}
     record("digital_review.signature_withdrawn", form, data=data)
     after_reopening(actor, form)
+    withdraw_letters(form=form, reason=reason, actor=actor)
     return form

@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from digital_review.interfaces.slide_images import NotAnImage, cut_picture
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
+from digital_review.selectors.topics import announce_case
+from digital_review.services.conduct import advance
 from digital_review.services.slide_files import (
     StoredImage,
     image_path,
@@ -24,7 +26,6 @@ from digital_review.services.slide_files import (
 )
 from portal.access.decision import require, visible
 from portal.audit.services import Access, differences, log_access, record
-from portal.live.services import publish
 from portal.records.context import ServiceActor
 from portal.records.errors import Refused
 from portal.records.services import check_version, locked, soft_delete, writes
@@ -44,10 +45,6 @@ class SlideFacts:
     stain: str = ""
     location: str = ""
     microns_per_pixel: float | None = None
-
-
-def slides_topic(case_id: int) -> str:
-    return f"digital_review/case/{case_id}/slides"
 
 
 def add_slide(
@@ -91,7 +88,7 @@ def _add(
     log_access(Access.ADD, slide, patient=case.patient.number)
     if slide.tiles == Slide.Tiles.WAITING:
         queue_cutting(slide.pk)
-    publish(slides_topic(case.pk), "added", slide.pk)
+    announce_case(case, "slides")
     return slide
 
 
@@ -117,7 +114,7 @@ def change_slide(*, actor: Any, slide_id: int, version: int, facts: SlideFacts) 
         slide.save()
         told = {"slide": slide.pk, **changed}
         record("digital_review.slide_changed", slide.case, data=told)
-        publish(slides_topic(slide.case_id), "changed", slide.pk)
+        announce_case(slide.case, "slides")
     return slide
 
 
@@ -127,12 +124,15 @@ def remove_slide(*, actor: Any, slide_id: int, reason: str) -> None:
     slide = _slide(actor, slide_id)
     soft_delete(slide)
     record("digital_review.slide_removed", slide.case, data={"slide": slide.pk})
-    publish(slides_topic(slide.case_id), "removed", slide.pk)
+    announce_case(slide.case, "slides")
 
 
 @writes
-def tick_slides_received(*, actor: Any, case_id: int, received: bool) -> Case:
-    """The glass slides of the patient have arrived, or the tick was a mistake (DR-063)."""
+def tick_slides_received(*, actor: Any, case_id: int, received: bool, reason: str = "") -> Case:
+    """The glass slides of the patient have arrived (DR-063); with a reason, they have not after
+    all. A second tick changes nothing. Refused: ``reason_needed``."""
+    if not received and not reason.strip():
+        raise Refused(_("Say why the tick is taken back."), code="reason_needed")
     case = _case(actor, case_id, lock=True)
     require(actor, PATHOLOGY, case)
     if received == (case.slides_received_at is not None):
@@ -141,7 +141,8 @@ def tick_slides_received(*, actor: Any, case_id: int, received: bool) -> Case:
     case.slides_received_by = actor if received else None
     case.save()
     record("digital_review.slides_received", case, data={"received": received})
-    publish(slides_topic(case.pk), "received")
+    announce_case(case, "slides")
+    advance(actor, case)  # the flow may wait for them
     return case
 
 
@@ -173,7 +174,8 @@ def cut_slide(slide_id: int) -> bool:
 
     Killed in the middle, the next one goes on where this one was.
     """
-    slide = Slide.objects.filter(pk=slide_id, tiles=Slide.Tiles.WAITING).first()
+    waiting = Slide.objects.filter(pk=slide_id, tiles=Slide.Tiles.WAITING)
+    slide = waiting.select_related("case").first()
     if slide is None:
         return True
     until, told = time.monotonic() + PORTION_S, -1
@@ -182,7 +184,7 @@ def cut_slide(slide_id: int) -> bool:
             if (percent := 100 * done // of) != told:
                 cache.set(_key(slide_id), percent, _CUTTING_S)
                 if percent // 10 != told // 10:
-                    publish(slides_topic(slide.case_id), "cutting", slide_id)
+                    announce_case(slide.case, "slides")
                 told = percent
             if time.monotonic() > until and done < of:
                 return False
@@ -201,7 +203,7 @@ def _settle(*, actor: Any, slide_id: int, tiles: str, problem: str = "") -> None
     slide.tiles, slide.problem = tiles, problem
     slide.save()
     record("digital_review.slide_cut", slide.case, data={"slide": slide_id, "tiles": tiles})
-    publish(slides_topic(slide.case_id), "cut", slide_id)
+    announce_case(slide.case, "slides")
 
 
 def _key(slide_id: int) -> str:

@@ -8,11 +8,17 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from digital_review.forms.cases import FollowUpForm, FormFilter, HospitalForm, NumberForm, PatientForm
+from digital_review.forms.cases import (
+    FollowUpForm,
+    FormFilter,
+    HospitalForm,
+    NumberForm,
+    PatientForm,
+)
 from digital_review.models import Case, ReviewType
 from digital_review.models.reach import BUREAU, SEE, SEE_FORMS
 from digital_review.rules.numbers import clean_number
@@ -24,9 +30,11 @@ from digital_review.selectors.case_forms import (
     sort_of,
     titles_for,
 )
+from digital_review.selectors.laboratory import known_of
 from digital_review.services.cases import PatientFacts, start_case, start_follow_up
 from digital_review.services.looking_up import LookedUp, look_up
 from portal.access.decision import can, require, visible
+from portal.access.masking import HIDDEN, may_see_personal, unmasked
 from portal.records.errors import Refused
 
 PAGE_SIZE = 50
@@ -45,9 +53,12 @@ def form_list(request: HttpRequest) -> HttpResponse:
     )
     sort = sort_of(request.GET.get("sort", ""))
     found = forms_for(user, **form.chosen(), sort=sort)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    for each in page:
+        _put_in_words(each)
     context = {
         "form": form,
-        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
         "columns": [_head(column, sort) for column in COLUMNS],
         "sort": sort,
         "filtered": bool(set(request.GET) & {"status", "slot", "hospital", "number"}),
@@ -56,6 +67,15 @@ def form_list(request: HttpRequest) -> HttpResponse:
     }
     name = "_forms.html" if request.htmx else "forms.html"  # type: ignore[attr-defined]
     return render(request, f"digital_review/forms/{name}", context)
+
+
+def _put_in_words(form: Any) -> None:
+    """What the row shows of it; who may see initials is known with the rows."""
+    form.initials_for_reader = HIDDEN
+    if may_see_personal(form):
+        with unmasked():
+            form.initials_for_reader = form.case.patient.initials
+    form.is_overdue = form.due_on is not None and form.due_on < timezone.localdate()
 
 
 def _head(column: Any, sort: str) -> dict[str, Any]:
@@ -137,6 +157,7 @@ def _begin(request: HttpRequest, asked: NumberForm, looked_up: LookedUp, typed: 
         actor=request.user,
         review_type_id=asked.cleaned_data["review_type"].pk,
         patient=facts,
+        known=known_of(facts.number),
     )
 
 
@@ -148,7 +169,9 @@ def _known_as(user: Any, looked_up: LookedUp) -> list[Case]:
     return [*visible(user, cases)]
 
 
-def _start_page(request: HttpRequest, asked: NumberForm, *, status: int, **more: Any) -> HttpResponse:
+def _start_page(
+    request: HttpRequest, asked: NumberForm, *, status: int, **more: Any
+) -> HttpResponse:
     context = {"asked": asked, **more}
     return render(request, "digital_review/forms/start.html", context, status=status)
 
@@ -161,16 +184,19 @@ def follow_up(request: HttpRequest) -> HttpResponse:
     """By number: whose follow-up, to be verified; then the hospital is asked (UC16, UC18)."""
     require(request.user, BUREAU)
     types = visible(request.user, ReviewType.objects.all(), BUREAU)
-    asked = NumberForm(
-        request.POST or request.GET or None, review_types=types.order_by("name")
-    )
+    asked = NumberForm(request.POST or request.GET or None, review_types=types.order_by("name"))
     case, refusal = None, None
     due = FollowUpForm(request.POST if request.method == "POST" else None)
     if asked.is_bound and asked.is_valid():
         case = _case_of(request.user, asked)
         if case is not None and request.method == "POST" and due.is_valid():
             try:
-                form = start_follow_up(actor=request.user, case_id=case.pk, **due.cleaned_data)
+                form = start_follow_up(
+                    actor=request.user,
+                    case_id=case.pk,
+                    known=known_of(case.patient.number),
+                    **due.cleaned_data,
+                )
             except Refused as error:
                 refusal = error
             else:
@@ -197,9 +223,3 @@ def _case_of(user: Any, asked: NumberForm) -> Case | None:
     )
     rows = visible(user, found.select_related("patient__hospital", "review_type"))
     return rows.first()
-
-
-def forms_url(**filters: str) -> str:
-    """The list of forms, filtered."""
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return reverse("digital_review:forms") + (f"?{query}" if query else "")

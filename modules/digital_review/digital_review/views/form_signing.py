@@ -7,14 +7,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import get_language
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from digital_review.forms.cases import ScanForm
-from digital_review.models import CaseForm
+from digital_review.models import CaseForm, FormSlot
 from digital_review.services import signing
 from digital_review.services.case_forms import RULES
 from portal.access.acts import ask
@@ -22,8 +22,7 @@ from portal.access.decision import visible
 from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.forms.models import AnswerFile
-from portal.forms.presentation import present
-from portal.forms.selectors import read_sheet
+from portal.forms.selectors import usable
 from portal.records.errors import Refused
 from portal.signing.services import Signer
 from portal.signing.web import asks_for_passkey, passkey_options, signer_of, ways_to_sign
@@ -33,7 +32,7 @@ def form_for(user: Any, pk: int) -> CaseForm:
     """The form, where the person may see it; else there is none (404)."""
     forms = CaseForm.objects.select_related(
         "slot", "form_version", "case__patient__hospital", "case__review_type", "case__outcome",
-        "signature",
+        "signature", "completed_by",
     )  # fmt: skip
     return get_object_or_404(visible(user, forms), pk=pk)
 
@@ -81,8 +80,8 @@ def attest(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _content(sent: Any) -> bytes:
-    """Read from its beginning: with a passkey the same request's file is read only once."""
-    sent.seek(0)
+    """The file, or as much of it as is enough to refuse it."""
+    sent.seek(0)  # what asks the passkey acts once, to rehearse
     return bytes(sent.read(signing.LARGEST_SCAN + 1))
 
 
@@ -117,7 +116,7 @@ def _signed(
         log_access(Access.OPEN, form)
     context = {
         "form": form,
-        "shown": present(read_sheet(form, outside=RULES.outside(form)), get_language() or "en"),
+        "lines": _lines(form),
         "meaning": meaning,
         "scan": scan,
         "refusal": refusal,
@@ -125,6 +124,22 @@ def _signed(
     }
     status = 422 if refusal else 200
     return render(request, "digital_review/forms/sign.html", context, status=status)
+
+
+def _lines(form: CaseForm) -> list[tuple[str, Any]]:
+    """What is signed, in words."""
+    design = usable(form.form_version).form
+    patient = form.case.patient
+    lines: list[tuple[str, Any]] = [
+        (_("Form"), f"{form.slot.title}, {design.code} {form.form_version.number}"),
+        (_("Patient"), patient.number),
+        (_("Initials"), patient.initials),
+        (_("Hospital"), patient.hospital.name),
+        (_("Completed by"), form.completed_by),
+    ]
+    if form.slot.signed_by == FormSlot.SignedBy.SPECIALIST and form.case.outcome is not None:
+        lines.append((_("Outcome"), form.case.outcome.name))
+    return lines
 
 
 @require_http_methods(["GET", "POST"])
@@ -142,7 +157,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
             "The form is a draft again and can be changed. The signature is kept, and says that it"
             " no longer stands, and why."
         ),
-        back=RULES_URL(form),
+        back=reverse("digital_review:form", args=[form.pk]),
         danger=True,
     )
 

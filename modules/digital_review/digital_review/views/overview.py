@@ -47,11 +47,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     page = Paginator(cases_for(request.user, asked, flows), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    shown = _shown(request)
+    shown, counts = _shown(request), tab_counts(request.user, flows)
     context = {
         "form": form,
         "tab": asked.tab,
-        "tabs": [(code, TABS[code], count) for code, count in tab_counts(request.user, flows).items()],
+        "tabs": [(code, TABS[code], count) for code, count in counts.items()],
         "page": page,
         "rows": rows_of(page.object_list, flows),
         "columns": [_head(column, asked.sort) for column in COLUMNS if column.code in shown],

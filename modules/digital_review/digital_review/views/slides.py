@@ -14,13 +14,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from digital_review.forms.slides import NewSlideForm, RemoveForm, SlideForm
+from digital_review.forms.slides import NewSlideForm, SlideForm
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
+from digital_review.selectors.room import place_of
 from digital_review.selectors.slides import slides_of, tile_file, viewer_source
 from digital_review.services.shared_view import (
     SlideView,
-    leads,
     running_meeting_of,
     share_view,
     shared_view,
@@ -30,12 +30,12 @@ from digital_review.services.slides import (
     add_slide,
     change_slide,
     remove_slide,
-    slides_topic,
     tick_slides_received,
 )
 from digital_review.urls_names import case_tab_url
 from portal.access.acts import ask
 from portal.access.decision import can, require, visible
+from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
 
@@ -45,10 +45,8 @@ _TILE_KEPT_S = 3600
 def slides_tab(request: HttpRequest, case: Case) -> dict[str, Any]:
     """What the tab *Slides* of a case shows."""
     return {
-        "case": case,
         "rows": slides_of(request.user, case),
         "may_write": can(request.user, PATHOLOGY, case),
-        "topic": slides_topic(case.pk),
     }
 
 
@@ -108,7 +106,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     require(request.user, PATHOLOGY, slide)
     return ask(
         request,
-        RemoveForm(request.POST or None),
+        ReasonForm(request.POST or None),
         partial(remove_slide, actor=request.user, slide_id=slide.pk),
         title=_("Remove slide %(label)s") % {"label": slide.label},
         words=_("It leaves the patient's page. Its image is kept, and it can be restored."),
@@ -119,11 +117,25 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def received(request: HttpRequest, pk: int) -> HttpResponse:
-    """Tick, or untick, that the glass slides of the patient arrived (DR-063)."""
-    tick_slides_received(
-        actor=request.user, case_id=pk, received=request.POST.get("received") == "yes"
-    )
+    """Tick that the glass slides of the patient arrived (DR-063)."""
+    tick_slides_received(actor=request.user, case_id=pk, received=True)
+    messages.success(request, _("The slides are ticked as received."))
     return redirect(case_tab_url(pk, "slides"))
+
+
+@require_http_methods(["GET", "POST"])
+def not_received(request: HttpRequest, pk: int) -> HttpResponse:
+    """The tick was a mistake: taken back with a reason."""
+    case = _case(request, pk)
+    require(request.user, PATHOLOGY, case)
+    return ask(
+        request,
+        ReasonForm(request.POST or None),
+        partial(tick_slides_received, actor=request.user, case_id=case.pk, received=False),
+        title=_("Slides of %(patient)s not received") % {"patient": case.patient},
+        words=_("The tick is taken back."),
+        back=case_tab_url(case.pk, "slides"),
+    )
 
 
 @require_GET
@@ -138,12 +150,10 @@ def viewer(request: HttpRequest, pk: int) -> HttpResponse:
         "slide": slide,
         "case": slide.case,
         "source": viewer_source(slide),
-        "others": [
-            row.slide for row in slides_of(request.user, slide.case) if row.can_be_viewed
-        ],
+        "others": [row.slide for row in slides_of(request.user, slide.case) if row.can_be_viewed],
         "back": case_tab_url(slide.case_id, "slides"),
         "meeting": meeting,
-        "leading": meeting is not None and leads(request.user, meeting),
+        "leading": meeting is not None and place_of(request.user, meeting).leads,
         "topic": slide_topic(meeting.pk) if meeting else "",
     }
     return render(request, "digital_review/slide_viewer.html", context)
