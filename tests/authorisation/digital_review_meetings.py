@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from digital_review.models import AgendaItem, CaseForm, Meeting, Participant
+from digital_review.models import AgendaItem, Meeting, Participant
 
 from tests.authorisation.expectations import Arguments, Row, Topic, pk_of, post
 
@@ -56,11 +56,6 @@ def _with_pen(name: str) -> Arguments:
     return arguments
 
 
-def _finding(objects: Mapping[str, Any], person: Any) -> dict[str, Any]:
-    form = CaseForm.objects.get(pk=objects["finding"].pk)
-    return {"meeting": objects["held_meeting"].pk, "version": form.version, "pin": "00000000"}
-
-
 _MEETING, _ITEM = {"args": pk_of("meeting")}, {"args": pk_of("listed_patient")}
 _ROOM, _TABLE = {"args": _invited("running_meeting")}, {"args": _invited("shown_patient")}
 
@@ -77,7 +72,8 @@ URLS: dict[str, Row] = {
     "digital_review:meeting_uninvite": Row(MANAGER, args=pk_of("participant")),
     "digital_review:meeting_video": Row(SEE, args=_invited("meeting")),
     "digital_review:meeting_findings": Row(SEE, args=pk_of("held_meeting")),
-    "digital_review:finding_sign": post(SIGN, args=pk_of("finding"), data=_finding),
+    # without fields: who may sign is told so (422) before any key is asked for
+    "digital_review:finding_sign": post(SIGN, args=pk_of("finding")),
     "digital_review:meeting_add": post(
         MANAGER, **_MEETING, data=lambda objects, _: {"case": objects["ready_case"].pk}, exact=True
     ),
@@ -115,8 +111,8 @@ URLS: dict[str, Row] = {
         exact=True,
     ),
     "digital_review:room_disclose": post(LEAD, **_TABLE, exact=True),
-    "digital_review:room_minority": Row(LEAD, **_TABLE),
-    "digital_review:room_finish": Row(LEAD, **_TABLE),
+    "digital_review:room_minority": Row(WRITE, args=_with_pen("shown_patient")),
+    "digital_review:room_finish": Row(WRITE, args=_with_pen("shown_patient")),
     "digital_review:room_postpone": Row(LEAD, **_TABLE),
 }
 

@@ -44,12 +44,14 @@ def meeting_world(unit: Unit) -> dict[str, Any]:
     outcome = Outcome.objects.create(review_type=kind, code="saa", name="SAA")
     officer = make_user(f"Officer of {unit}")
     give(officer, "digital_review.review_manager", unit)
+    secretary = make_user(f"Secretary of {unit}")
+    give(secretary, "digital_review.secretary", unit)
     planned, running, held = (
-        _meeting(kind, officer, status) for status in ("planned", "running", "held")
+        _meeting(kind, officer, secretary, status) for status in ("planned", "running", "held")
     )
     listed = _item(planned, _case(kind, unit, 1))
     shown = _item(running, _case(kind, unit, 2), form=True, slot=slot)
-    running.shown, running.writer = shown, officer
+    running.shown, running.writer = shown, secretary
     running.save()
     discussed = _item(
         held, _case(kind, unit, 3), form=True, slot=slot, status="discussed", complete=True
@@ -70,12 +72,12 @@ def meeting_world(unit: Unit) -> dict[str, Any]:
     }
 
 
-def _meeting(kind: ReviewType, officer: Any, status: str) -> Meeting:
+def _meeting(kind: ReviewType, officer: Any, secretary: Any, status: str) -> Meeting:
     return Meeting.objects.create(
         review_type=kind,
         starts_at=timezone.now() + timedelta(hours=1),
         chairman=officer,
-        secretary=officer,
+        secretary=secretary,
         pathologist=officer,
         status=status,
         video_room="https://meet.example.org/review",

@@ -34,8 +34,8 @@ from tests.support import processes
 from tests.support.services import RUN_FOLDER
 
 PEOPLE = 20
-KEYSTROKES = 60
-WARM_UP = 5
+KEYSTROKES = 30
+WARM_UP = 3
 LONGEST_S = 30.0
 SENTENCE = "Hypocellular marrow with patchy erythropoiesis, no blasts, no fibrosis; seen again. "
 

@@ -103,7 +103,7 @@ def sign(request: HttpRequest, pk: int) -> HttpResponse:
     meeting_id = request.POST.get("meeting", "")
     version = request.POST.get("version", "")
     if not meeting_id.isdecimal() or not version.isdecimal():
-        raise PermissionDenied
+        raise Refused(_("The page is too old: open the findings again."), code="fields")
 
     def act(signer: Signer) -> CaseForm:
         return sign_form(actor=request.user, form_id=pk, version=int(version), signer=signer)

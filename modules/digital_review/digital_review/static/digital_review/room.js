@@ -133,6 +133,13 @@ function rows(event) {
   else put(button.value, "");
 }
 
+function chooseTab(event) {
+  const tab = event.target.closest?.(".room__patient .tabs__tab");
+  if (!tab) return;
+  for (const each of tab.closest(".tabs").querySelectorAll(".tabs__tab")) each.removeAttribute("aria-current");
+  tab.setAttribute("aria-current", "true");
+}
+
 function leave() {
   const here = document.querySelector("[data-room-here]");
   const token = document.querySelector('[name="csrfmiddlewaretoken"]')?.value;
@@ -148,6 +155,7 @@ function leave() {
 document.addEventListener("input", note);
 document.addEventListener("change", note);
 document.addEventListener("click", rows);
+document.addEventListener("click", chooseTab);
 document.addEventListener("submit", (event) => event.target.matches("form[data-minutes]") && event.preventDefault());
 addEventListener("online", send);
 addEventListener("pagehide", leave);
