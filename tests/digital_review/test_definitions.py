@@ -146,7 +146,7 @@ def patient(letter: str) -> dict[str, Value]:
 def blood(letter: str, hb: int, differential: int) -> dict[str, Value]:
     counts = zip(range(hb, hb + 4), ("4.1", "2.10", "14", "6"), strict=True)
     shares = zip(range(differential, differential + 6), (1, 22, 70, 2, 5, 0), strict=True)
-    return {f"{letter}{n}": Decimal(v) for n, v in (*counts, *shares)}
+    return {f"{letter}{n}": Decimal(str(v)) for n, v in (*counts, *shares)}
 
 
 CASES: dict[str, dict[str, Value]] = {
@@ -308,7 +308,7 @@ def walk(*steps: tuple[str, dict[str, Any], set[str]]) -> tuple[list[str], list[
     return states, done
 
 
-TO_REVIEW = (
+TO_REVIEW: tuple[tuple[str, dict[str, Any], set[str]], ...] = (
     ("complete_precrf", {"precrf.complete": True}, {"system"}),
     ("send_info", {}, {"trial_bureau"}),
     ("complete_pathology", {"pathology.complete": True, "pathology.signed": True}, {"system"}),
