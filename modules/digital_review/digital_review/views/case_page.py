@@ -106,6 +106,14 @@ TABS = {
             "digital_review/case/_anamneses.html",
             _anamneses,
         ),
+        Tab(
+            "laboratory",
+            _later("Laboratory"),
+            "flask",
+            "digital_review/case/_laboratory.html",
+            "digital_review.views.outside.laboratory_tab",
+            outside=True,
+        ),
         Tab("slides", _later("Slides"), "microscope", "digital_review/case/_slides.html", _slides),
         Tab(
             "meetings",
@@ -245,7 +253,8 @@ def _row(request: HttpRequest, pk: int) -> tuple[CaseRow, Flows]:
 
 def _tab_context(request: HttpRequest, row: CaseRow, tab: Tab) -> dict[str, Any]:
     make = import_string(tab.context) if isinstance(tab.context, str) else tab.context
-    return {**make(request, row), "as_of": timezone.now(), "template": tab.template}
+    # what an outside system says has a time of its own
+    return {"as_of": timezone.now(), **make(request, row), "template": tab.template}
 
 
 def _others(request: HttpRequest, flows: Flows) -> list[CaseRow]:
