@@ -211,7 +211,7 @@ def next_meetings(user: Any) -> list[int]:
     coming = Meeting.objects.filter(
         status__in=(Meeting.Status.PLANNED, Meeting.Status.RUNNING), review_type__in=types
     )
-    first = coming.order_by("review_type", "starts_at", "pk").distinct("review_type")
+    first = coming.order_by("review_type_id", "starts_at", "pk").distinct("review_type_id")
     return list(first.values_list("pk", flat=True))
 
 

@@ -94,9 +94,8 @@ def preview_letter(*, actor: Any, case_id: int, kind: str) -> list[bytes]:
     with paper.document_language():
         data = letter_data(matter, kind)
         data["document"] = {"mark": _("PREVIEW – NOT ISSUED")}
-        whole = paper.complete(
-            data, title=_TITLES[Letter.Kind(kind)], number="–", revision=1, issued_at=timezone.now()
-        )
+        title = str(_TITLES[Letter.Kind(kind)])
+        whole = paper.complete(data, title=title, number="–", revision=1, issued_at=timezone.now())
     log_access(Access.OPEN, case, patient=case.patient.number, data={"preview": kind})
     return render_png(TEMPLATE, whole)
 
