@@ -101,13 +101,16 @@ $(COLLECTED): $(INSTALLED) $(BUILT) $(STATIC)
 
 # --- what the outside world does to the running demo, from a second terminal
 
-.PHONY: demo-booking demo-vials manage
+.PHONY: demo-booking demo-vials demo-faults manage
 
 demo-booking: $(INSTALLED) ## Send a booking by HL7 to the running demo; ARGS="--day 2026-12-01 --at 09:30"
 	@$(BIN)/python manage.py demo_booking $(ARGS)
 
 demo-vials: $(INSTALLED) ## Drop dispenser files into the running demo's folder; ARGS="--activity 20000"
 	@$(BIN)/python manage.py demo_vials $(ARGS)
+
+demo-faults: $(INSTALLED) ## Let an outside system of the running demo fail; ARGS="registry slow"
+	@$(BIN)/python -m portal.demo.faults $(ARGS)
 
 manage: $(INSTALLED) ## A command of the running demo: make manage ARGS=audit_verify
 	@$(BIN)/python manage.py $(ARGS)

@@ -153,6 +153,16 @@ def is_declared(code: str) -> bool:
     return code in known.systems or code in known.quarantined
 
 
+def takes(code: str, resource: str) -> bool:
+    """Whether the system is there to be written this to. One that is declared wrongly is believed
+    to be: what is written waits until that is mended."""
+    known = declared()
+    if code in known.quarantined:
+        return True
+    system = known.systems.get(code)
+    return system is not None and bool(getattr(system.resources.get(resource), "write", ""))
+
+
 def _check(tables: Mapping[str, Any]) -> Declared:
     systems, quarantined = {}, {}
     for code, table in tables.items():

@@ -93,6 +93,7 @@ class QueuedWrite(models.Model):
                 condition=models.Q(state__in=["waiting", "refused"]),
                 name="write_open",
             ),
+            models.Index(fields=["system", "key", "resource"], name="write_key"),
         ]
         triggers = no_delete()
 

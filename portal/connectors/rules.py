@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 FIRST_PAUSE = timedelta(seconds=5)
@@ -58,4 +59,13 @@ def _same(ours: Any, theirs: Any) -> bool:
         return len(ours) == len(theirs) and all(
             _same(a, b) for a, b in zip(ours, theirs, strict=True)
         )
+    if isinstance(ours, str) != isinstance(theirs, str):  # 7.1 may be kept as "7.1"
+        return _as_number(ours) is not None and _as_number(ours) == _as_number(theirs)
     return bool(ours == theirs)
+
+
+def _as_number(value: Any) -> Decimal | None:
+    try:
+        return Decimal(str(value)) if isinstance(value, str | int | float) else None
+    except InvalidOperation:
+        return None

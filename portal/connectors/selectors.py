@@ -127,6 +127,22 @@ def writes(user: Any, *, system: str = "", state: str = "") -> QuerySet[QueuedWr
     return found.filter(state=state) if state else found
 
 
+def depths() -> dict[tuple[str, str], tuple[int, datetime | None]]:
+    """How many writes are open, and since when the oldest, by system and state. One query."""
+    rows = (
+        QueuedWrite.objects.filter(state__in=QueuedWrite.OPEN)
+        .order_by()
+        .values_list("system", "state")
+        .annotate(Count("pk"), Min("queued_at"))
+    )
+    found: dict[tuple[str, str], tuple[int, datetime | None]] = {
+        (code, state): (0, None)
+        for code in (*declared().systems, *declared().quarantined)
+        for state in QueuedWrite.OPEN
+    }
+    return found | {(system, state): (count, oldest) for system, state, count, oldest in rows}
+
+
 def waiting_behind(row: QueuedWrite) -> int:
     """How many later writes of the same key wait for this one."""
     if row.state not in QueuedWrite.OPEN:
@@ -146,6 +162,16 @@ def happenings(row: QueuedWrite) -> QuerySet[AuditEntry]:
         object_type=QueuedWrite._meta.label_lower,  # noqa: SLF001
         object_id=str(row.pk),
     ).order_by("-pk")
+
+
+def was_written(system: str, resource: str, key: str) -> bool:
+    """Whether something was written under the key that is there, or waits to be."""
+    return QueuedWrite.objects.filter(
+        system=system,
+        resource=resource,
+        key=key,
+        state__in=(State.DELIVERED, *QueuedWrite.OPEN),
+    ).exists()
 
 
 def tasks_for(user: Any) -> list[MyTask]:

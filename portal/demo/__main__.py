@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from portal.demo import embedded, processes
+from portal.demo import embedded, processes, stand_ins
 from portal.demo.environment import (
     HOST,
     ROOT,
@@ -71,11 +71,12 @@ def _run(state: Path) -> int:
     environment_file: Path | None = None
     try:
         env = _start_servers(supervisor, state, ports)
+        outside = _start_stand_ins(supervisor, state, env)
         people = _prepare(supervisor, state, env)
         _start_portal(supervisor, state, ports, env)
         _wait_until_ready(supervisor, env["PORTAL_BASE_URL"])
         environment_file = write_environment_file(state, env)
-        say(_welcome(state, ports, env, people))
+        say(_welcome(state, ports, env, people, outside.controls))
         while True:
             supervisor.look(time.monotonic())
             time.sleep(0.5)
@@ -107,6 +108,18 @@ def _start_servers(supervisor: Supervisor, state: Path, ports: Ports) -> dict[st
     return process_environment(
         state=state, ports=ports, database_url=database_url, redis_url=redis_url
     )
+
+
+def _start_stand_ins(
+    supervisor: Supervisor, state: Path, env: dict[str, str]
+) -> stand_ins.StandIns:
+    """The registry and the laboratory; from here on ``env`` names them."""
+    own = None if os.environ.get("DATABASE_URL") else env["DATABASE_URL"]
+    outside = stand_ins.prepare(state, embedded_postgres=own)
+    env["PORTAL_OUTSIDE_SYSTEMS"] = str(outside.declaration)
+    for name, command in outside.commands.items():
+        supervisor.start(f"stand-in-{name}", functools.partial(_spawn, command, env))
+    return outside
 
 
 def _start_server(supervisor: Supervisor, name: str, service: processes.Service) -> None:
@@ -207,13 +220,20 @@ def _not_ready_because(supervisor: Supervisor, url: str) -> str | None:
         return str(error)
 
 
-def _welcome(state: Path, ports: Ports, env: dict[str, str], people: list[dict[str, Any]]) -> str:
+def _welcome(
+    state: Path,
+    ports: Ports,
+    env: dict[str, str],
+    people: list[dict[str, Any]],
+    controls: dict[str, str],
+) -> str:
     width = max((len(person["name"]) for person in people), default=0)
     lines = [
         "",
         f"  The portal runs at   {env['PORTAL_BASE_URL']}",
         f"  HL7 listener         {HOST}:{ports.hl7.number} (MLLP)",
         f"  Dispenser folder     {state / 'dispenser'}",
+        *(f"  {f'Faults of {name}':<20} {address}" for name, address in controls.items()),
         f"  Logs                 {state / 'logs'}",
         "",
         "  Log in with one click as",

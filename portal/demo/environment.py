@@ -144,6 +144,7 @@ _SHARED = (
     "PORTAL_BASE_URL",
     "PORTAL_HL7_PORT",
     "OIDC_ISSUER",
+    "PORTAL_OUTSIDE_SYSTEMS",
 )
 
 
@@ -153,7 +154,8 @@ def write_environment_file(state: Path, env: Mapping[str, str]) -> Path:
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(
-        "".join(f"{name}={shlex.quote(env[name])}\n" for name in _SHARED), encoding="utf-8"
+        "".join(f"{name}={shlex.quote(env[name])}\n" for name in _SHARED if name in env),
+        encoding="utf-8",
     )
     return path
 

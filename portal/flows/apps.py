@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from portal.registry import NavigationItem, PeriodicTask, PortalModule, Privilege, Role
+from portal.registry import HealthCheck, NavigationItem, PeriodicTask, PortalModule, Privilege, Role
 
 
 class Flows(PortalModule):
@@ -23,3 +23,4 @@ class Flows(PortalModule):
     )
     navigation = (NavigationItem(_("Flows"), "flows:designs", "flow", ("flows.design_flows",)),)
     periodic_tasks = (PeriodicTask("flows: timers", "portal.flows.tasks.run_timers", 300),)
+    health_checks = (HealthCheck("flow timers", "portal.flows.tasks.check_timers"),)

@@ -24,6 +24,9 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from portal.connectors.breaker import condition
+from portal.connectors.configuration import declared
+from portal.connectors.selectors import depths
 from portal.operations import state
 from portal.operations.configuration import (
     modules_with_clinical_settings,
@@ -181,6 +184,29 @@ def _outbox() -> Iterator[Any]:
     )  # fmt: skip
 
 
+def _outside() -> Iterator[Any]:
+    writes = GaugeMetricFamily(
+        "portal_outside_writes", "Not delivered, by system and state", labels=["system", "state"]
+    )
+    ages = GaugeMetricFamily(
+        "portal_outside_oldest_age_seconds", "Age of the oldest", labels=["system", "state"]
+    )
+    for labels, (count, oldest_at) in depths().items():
+        writes.add_metric(list(labels), count)
+        if oldest_at is not None:
+            ages.add_metric(list(labels), _age_s(oldest_at) or 0.0)
+    yield from (writes, ages)
+    conditions = {code: condition(code) for code in declared().systems}
+    yield _gauge(
+        "portal_outside_away", "Systems whose last call failed (1)", "system",
+        [(code, float(known.problem is not None)) for code, known in conditions.items()],
+    )  # fmt: skip
+    yield _gauge(
+        "portal_outside_breaker_open", "Systems that are not asked for a while (1)", "system",
+        [(code, float(known.breaker != "closed")) for code, known in conditions.items()],
+    )  # fmt: skip
+
+
 def _audit() -> Iterator[Any]:
     newest = state.last_verifications()
     yield _gauge(
@@ -241,7 +267,7 @@ def _background() -> Iterator[Any]:
 
 
 _PARTS = (
-    _release, _inbox, _outbox, _audit, _signatures, _configuration, _backup, _disk, _live,
+    _release, _inbox, _outbox, _outside, _audit, _signatures, _configuration, _backup, _disk, _live,
     _background,
 )  # fmt: skip
 

@@ -55,6 +55,11 @@ from portal.records.context import ServiceActor, acting
 from portal.records.services import soft_delete
 from portal.signing.models import Method, SigningKey
 from tests.authorisation.expectations import NO_ROLE, World
+from tests.authorisation.world_case_forms import case_form_world
+from tests.authorisation.world_connectors import connectors_part
+from tests.authorisation.world_digital_review_setup import review_set_up
+from tests.authorisation.world_flows import flow_objects
+from tests.authorisation.world_forms import forms_of
 from tests.authorisation.world_meetings import meeting_world
 from tests.authorisation.world_overview import overview_world
 from tests.support.accounts import sign_in
@@ -95,8 +100,13 @@ def make_world() -> World:
                 "changed": _changed(shop, slot, monday),
                 "booked": make_booking(f"B{endpoint.pk}", tomorrow, room=f"PET {endpoint.pk}"),
                 **_portal(shop, customer),
+                **connectors_part(endpoint.name),
+                **review_set_up(customer.unit),
+                **case_form_world(customer.unit),
                 **meeting_world(customer.unit),
                 **overview_world(customer.unit),
+                **forms_of(customer.unit),
+                **flow_objects(customer.unit),
             }
         )
     make_booking("unmapped", tomorrow, room="A new room")

@@ -31,6 +31,7 @@ def test_an_answer_is_fresh_until_its_age_and_never_when_it_is_of_the_future() -
 def test_each_field_that_differs_is_named_with_both_values() -> None:
     ours = {"A18": 1, "A19": "no", "rows": [{"x": 1.5}], "done": True}
     assert differences(ours, {**ours, "A18": 1.0, "theirs": 7}) == []
+    assert differences(ours, {**ours, "A18": "1.00"}) == []
     assert differences(ours, {**ours, "A19": "yes", "done": 1}) == [
         Difference("A19", "no", "yes"),
         Difference("done", True, 1),

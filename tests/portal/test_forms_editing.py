@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from portal.forms.rules.definition import Form, Item, form_from_json, form_to_json
-from portal.forms.rules.editing import added, duplicated, moved, moved_to, removed
+from portal.forms.rules.editing import added, duplicated, moved, moved_to
 from portal.forms.rules.mending import usable_part_of
 from portal.forms.rules.publishing import faults_of
 from portal.forms.rules.renaming import readers_of, recoded
-from portal.forms.rules.tree import address_of, children, part_at, walk
+from portal.forms.rules.tree import Address, address_of, children, part_at, walk, without_part
 from tests.support.definitions import check, form, form_a, form_json, group, item
 
 pytestmark = pytest.mark.requirement("DR-106")
@@ -24,6 +24,10 @@ def outline(made: Form) -> list[Any]:
         return part.code if isinstance(part, Item) else [of(each) for each in children(part)]
 
     return [of(each) for each in made.sections]
+
+
+def at_of(made: Form, code: str) -> Address:
+    return next(at for at, part in walk(made) if at and part.code == code)
 
 
 def two_sections() -> Form:
@@ -110,7 +114,7 @@ def test_a_copy_has_codes_of_its_own_and_its_rules_follow_them() -> None:
 )
 def test_renaming_an_item_changes_its_name_in_rules_and_nothing_else(rule: str, after: str) -> None:
     made = form(group("g", item("A"), repeats=True), item("Z", show_if=rule))
-    assert recoded(made, "A", "X").spots["Z"].item.show_if == after
+    assert recoded(made, at_of(made, "A"), "X").spots["Z"].item.show_if == after
 
 
 def test_renaming_follows_into_every_kind_of_rule() -> None:
@@ -119,14 +123,21 @@ def test_renaming_follows_into_every_kind_of_rule() -> None:
         item("Q", required_if="rows(g) > 1", checks=[check("sum(g.A) > Q")]),
         item("R", "computed", result="integer", rule="Q + count(A)"),
     )
-    new = recoded(recoded(made, "g", "results"), "Q", "question")
+    new = recoded(recoded(made, (0, 0), "results"), (0, 1), "question")
     assert new.groups["results"].show_if == "question > 1"
     assert new.spots["question"].item.required_if == "rows(results) > 1"
     assert new.spots["question"].item.checks[0].when == "sum(results.A) > question"
     assert new.spots["R"].item.rule == "question + count(A)"
-    assert form_to_json(recoded(recoded(new, "results", "g"), "question", "Q")) == form_to_json(
-        made
-    )
+    assert form_to_json(recoded(recoded(new, (0, 0), "g"), (0, 1), "Q")) == form_to_json(made)
+
+
+def test_of_two_parts_with_one_code_only_the_chosen_one_is_renamed_and_no_rule() -> None:
+    made = form(item("A"), item("A"), item("B", show_if="A > 1"))
+    new = recoded(made, (0, 1), "X")
+    assert outline(new) == [["A", "X", "B"]]
+    assert new.spots["B"].item.show_if == "A > 1"
+    section = recoded(form(item("one"), item("B", show_if="one > 1")), (0,), "two")
+    assert section.spots["B"].item.show_if == "one > 1"
 
 
 def test_what_reads_a_part_is_told_before_it_goes() -> None:
@@ -138,7 +149,7 @@ def test_what_reads_a_part_is_told_before_it_goes() -> None:
     )
     assert readers_of(made, frozenset({"A"})) == [((0, 1), "show_if", "count(g.A) > 1")]
     assert [key for _, key, _ in readers_of(made, frozenset({"g"}))] == ["show_if", "check c1"]
-    assert outline(removed(made, (0, 0))) == [["B", "C", "D"]]
+    assert outline(without_part(made, (0, 0))) == [["B", "C", "D"]]
 
 
 def test_a_fault_leads_to_its_part() -> None:

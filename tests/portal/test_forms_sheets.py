@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from portal.accounts.models import User
 from portal.audit.models import AccessEntry, AuditEntry
 from portal.forms.models import AnswerFile, Sheet, UnsavedInput
+from portal.forms.services.files import safe_name
 from portal.records.context import acting
 from tests.support.definitions import check as edit_check
 from tests.support.definitions import form_json, item
@@ -414,7 +415,7 @@ def upload(world: SheetWorld, person: User, content: bytes, called: str = "lette
 
 
 def test_a_file_is_taken_in_kept_and_given_back_as_an_attachment(world: SheetWorld) -> None:
-    answer = upload(world, world.nurse, PDF, "..\\x/  letter\t1.pdf")
+    answer = upload(world, world.nurse, PDF, "..\\x/  letter  1.pdf")
     file = AnswerFile.objects.get()
     assert answer.content.decode() == f"{file.pk} letter 1.pdf"
     assert 'id="f-scan" hx-swap-oob="true"' in shown(
@@ -431,6 +432,15 @@ def test_a_file_is_taken_in_kept_and_given_back_as_an_attachment(world: SheetWor
     assert given["Content-Disposition"] == 'attachment; filename="letter 1.pdf"'
     assert given["X-Content-Type-Options"] == "nosniff"
     assert AccessEntry.objects.filter(action="export", data__file=file.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [("C:\\scans\\a.pdf", "a.pdf"), ("../../etc/passwd", "passwd"), ("a\r\nb.pdf", "a b.pdf"),
+     ("", "file"), ("..", "file"), ("x" * 300 + ".pdf", "x" * 196 + ".pdf")],
+)  # fmt: skip
+def test_a_files_name_has_no_folders_and_no_control_characters(called: str, name: str) -> None:
+    assert safe_name(called) == name
 
 
 def test_without_a_script_a_file_goes_with_the_form(world: SheetWorld) -> None:

@@ -11,6 +11,8 @@ from portal.flows.rules.publishing import ActionKind, Argument, Registry
 from portal.forms.rules.definition import Form, form_from_json
 
 FOLDER = Path(__file__).parents[1] / "portal" / "definitions"
+SHIPPED = Path(__file__).parents[2] / "modules/digital_review/digital_review/definitions/mds_bmf"
+"""What Digital Review ships: its forms are also the portal's examples of large ones."""
 
 ROLES = frozenset(
     {"trial_bureau", "datamanager", "pathologist", "review_manager", "secretary", "chairman"}
@@ -28,7 +30,7 @@ REGISTRY: Registry = {
 
 def form_a() -> Form:
     """Form A of the central review: the pre-CRF, every field, Dutch and English."""
-    return form_from_json((FOLDER / "form_a.json").read_bytes())
+    return form_from_json((SHIPPED / "pre_crf.json").read_bytes())
 
 
 def mds_bmf() -> Machine:

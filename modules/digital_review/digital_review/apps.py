@@ -151,6 +151,12 @@ class DigitalReview(PortalModule):
             "gear",
             ("digital_review.manage_review_types",),
         ),
+        NavigationItem(
+            _("People of the reviews"),
+            "digital_review:people",
+            "users",
+            ("digital_review.manage_reviews",),
+        ),
     )
     design_areas = (
         DesignArea(
@@ -194,6 +200,10 @@ class DigitalReview(PortalModule):
         ),
         LiveTopic("digital_review/forms", "digital_review.selectors.topics.may_see_forms"),
         LiveTopic(
+            r"digital_review/setup/(?P<model>[a-z]+)",
+            "digital_review.selectors.setup.may_see_setup",
+        ),
+        LiveTopic(
             "digital_review/meetings", "digital_review.selectors.meeting_topics.may_see_meetings"
         ),
         LiveTopic(
@@ -223,3 +233,5 @@ class DigitalReview(PortalModule):
             "digital_review.services.signing.form_facts",
         ),
     )
+    demo_people = "digital_review.demo.people"
+    demo_data = "digital_review.demo.load"

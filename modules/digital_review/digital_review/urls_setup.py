@@ -1,13 +1,19 @@
-"""Addresses of review types."""
+"""Addresses of review types, and of the people who work with them."""
 
-from django.http import Http404
-from django.urls import path
+from __future__ import annotations
 
+from django.urls import URLPattern, path
 
-def soon(request: object, **_: object) -> None:
-    raise Http404
+from digital_review.views import people, setup
+from digital_review.views.setup_pages import PAGES
+from portal.operations.setup.views import setup_urls
 
-
-urlpatterns = [
-    path("types/", soon, name="review_types"),
+urlpatterns: list[URLPattern] = [
+    path("types/", setup.review_types, name="review_types"),
+    path("types/<int:pk>/", setup.review_type, name="review_type"),
+    path("types/install/", setup.install, name="install_review_type"),
+    path("people/", people.people, name="people"),
+    path("people/new/", people.add, name="people_new"),
+    path("people/<int:pk>/deactivate/", people.deactivate, name="people_deactivate"),
+    *setup_urls(*PAGES),
 ]

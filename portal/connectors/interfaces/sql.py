@@ -8,6 +8,7 @@ a statement with ``:idempotency_key`` (a second sending must change nothing), ``
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -33,6 +34,10 @@ _CREDENTIALS = (
     psycopg.errors.InvalidPassword,
     psycopg.errors.InvalidAuthorizationSpecification,
     psycopg.errors.InsufficientPrivilege,
+)
+# at connecting libpq gives a text alone
+_NOT_LET_IN = re.compile(
+    r"authentication failed|role \".*\" does not exist|no pg_hba\.conf entry|no password supplied"
 )
 _REFUSED = (psycopg.errors.DataError, psycopg.errors.IntegrityError)
 
@@ -149,10 +154,9 @@ def _failure(error: exc.DBAPIError) -> OutsideFailure:
     cause = error.orig
     name = type(cause).__name__
     state = getattr(cause, "sqlstate", None) or ""
-    text = str(cause)
     if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
         return OutsideFailure(Code.REFUSED, f"{name}: a read may not write")
-    if isinstance(cause, _CREDENTIALS) or "password authentication failed" in text:
+    if isinstance(cause, _CREDENTIALS) or _NOT_LET_IN.search(str(cause)):
         return OutsideFailure(Code.CREDENTIALS, name)
     if isinstance(cause, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
         return OutsideFailure(Code.SLOW, name)

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'queued write',
                 'ordering': ('-pk',),
-                'indexes': [models.Index(condition=models.Q(('state__in', ['waiting', 'refused'])), fields=['system', 'resource', 'key', 'place'], name='write_open')],
+                'indexes': [models.Index(condition=models.Q(('state__in', ['waiting', 'refused'])), fields=['system', 'resource', 'key', 'place'], name='write_open'), models.Index(fields=['system', 'key', 'resource'], name='write_key')],
                 'constraints': [models.UniqueConstraint(fields=('system', 'idempotency_key'), name='write_once')],
             },
         ),

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from portal.audit.services import record
 from portal.connectors.breaker import ask
-from portal.connectors.configuration import Resource, declared, is_declared, system_of
+from portal.connectors.configuration import Resource, is_declared, system_of, takes
 from portal.connectors.interfaces.json_values import size_of
 from portal.connectors.models import QueuedWrite
 from portal.connectors.problems import Code, OutsideFailure
@@ -77,10 +77,7 @@ def _in_order(system: str, resource: str, key: str) -> None:
 def _check_writable(system: str, resource: str) -> None:
     if not is_declared(system):
         raise ValueError(f"there is no outside system {system!r}")
-    known = declared().systems.get(system)
-    if known is not None and (
-        resource not in known.resources or not known.resources[resource].write
-    ):
+    if not takes(system, resource):
         raise ValueError(f"{system} {resource} is not for writing")
 
 

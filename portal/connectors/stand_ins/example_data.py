@@ -26,17 +26,31 @@ _PATIENTS = (
     ("104228", "C.W.", "2016-06-01", "f", 0),
 )
 
-_TESTS = (
+_BLOOD = (
     # code, name, unit, value at the first sample, change from one sample to the next
-    ("HB", "Haemoglobin", "mmol/L", 5.8, -0.2),
-    ("MCV", "MCV", "fL", 98.0, 1.5),
-    ("WBC", "Leukocytes", "10⁹/L", 2.9, -0.3),
-    ("ANC", "Neutrophils", "10⁹/L", 0.9, -0.1),
-    ("PLT", "Thrombocytes", "10⁹/L", 64.0, -9.0),
-    ("RET", "Reticulocytes", "‰", 8.0, -1.0),
-    ("LDH", "LDH", "U/L", 310.0, 12.0),
+    ("hb", "Haemoglobin", "mmol/L", 5.8, -0.2),
+    ("leucocytes", "Leucocytes", "x10^9/L", 2.9, -0.3),
+    ("thrombocytes", "Thrombocytes", "x10^9/L", 64.0, -9.0),
+    ("reticulocytes", "Reticulocytes", "‰", 8.0, -1.0),
+    ("blasts", "Blasts", "%", 1.0, 0.0),
+    ("neutrophils", "Neutrophils", "%", 31.0, -2.0),
+    ("lymphocytes", "Lymphocytes", "%", 58.0, 2.0),
+    ("eosinophils", "Eosinophils", "%", 2.0, 0.0),
+    ("monocytes", "Monocytes", "%", 7.0, 0.0),
+    ("basophils", "Basophils", "%", 1.0, 0.0),
+    ("haptoglobin", "Haptoglobin", "g/L", 1.1, 0.0),
+    ("ldh", "LDH", "U/L", 310.0, 12.0),
 )
 _TAKEN = ("2026-09-14T08:20:00+02:00", "2026-10-12T08:05:00+02:00", "2026-11-09T09:10:00+01:00")
+_ONCE = (
+    # sample, taken, code, name, value
+    ("blood", _TAKEN[-1], "cmv_igg", "CMV IgG", "pos"),
+    ("blood", _TAKEN[-1], "cmv_igm", "CMV IgM", "neg"),
+    ("blood", _TAKEN[-1], "parvo_b19_igg", "Parvovirus B19 IgG", "neg"),
+    ("blood", _TAKEN[-1], "parvo_b19_igm", "Parvovirus B19 IgM", "neg"),
+    ("marrow", "2026-11-10T11:00:00+01:00", "karyotype", "Karyotype", "46,XX/XY"),
+    ("biopsy", "2026-11-10T11:20:00+01:00", "biopsy", "Trephine biopsy", "taken"),
+)
 
 
 def patients() -> dict[str, dict[str, Any]]:
@@ -55,17 +69,25 @@ def patients() -> dict[str, dict[str, Any]]:
 
 def results() -> dict[str, list[dict[str, str]]]:
     """Results of the laboratory by patient number, newest sample first."""
+    return {row[0]: _results_of(place) for place, row in enumerate(_PATIENTS)}
+
+
+def _results_of(place: int) -> list[dict[str, str]]:
+    rows = [
+        _row("blood", taken, code, name, f"{start + number * change + place / 10:.1f}", unit)
+        for number, taken in enumerate(_TAKEN)
+        for code, name, unit, start, change in _BLOOD
+    ]
+    rows += [_row(*each, "") for each in _ONCE]
+    return sorted(rows, key=lambda row: row["taken_at"], reverse=True)
+
+
+def _row(sample: str, taken: str, code: str, name: str, value: str, unit: str) -> dict[str, str]:
     return {
-        row[0]: [
-            {
-                "taken_at": _TAKEN[sample],
-                "code": code,
-                "name": name,
-                "value": f"{start + sample * change + place / 10:.1f}",
-                "unit": unit,
-            }
-            for sample in reversed(range(len(_TAKEN)))
-            for code, name, unit, start, change in _TESTS
-        ]
-        for place, row in enumerate(_PATIENTS)
+        "taken_at": taken,
+        "sample": sample,
+        "code": code,
+        "name": name,
+        "value": value,
+        "unit": unit,
     }

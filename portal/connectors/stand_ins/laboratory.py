@@ -14,15 +14,16 @@ from portal.connectors.stand_ins.server import Answer, Asked
 
 READER = "laboratory_reader"
 QUERY = (
-    "SELECT taken_at, code, name, value, unit FROM results"
-    " WHERE number = :key ORDER BY taken_at DESC, place"
+    "SELECT taken_at, sample, code, name, value, unit FROM results"
+    " WHERE number = :key ORDER BY place"
 )
 """What a connector asks the database for: the same objects as over HTTP."""
 
 _TABLES = """
     CREATE TABLE IF NOT EXISTS results (
         number text NOT NULL, place integer NOT NULL, taken_at timestamptz NOT NULL,
-        code text NOT NULL, name text NOT NULL, value text NOT NULL, unit text NOT NULL,
+        sample text NOT NULL, code text NOT NULL, name text NOT NULL, value text NOT NULL,
+        unit text NOT NULL,
         PRIMARY KEY (number, place)
     )
 """
@@ -64,7 +65,8 @@ def fill_database(url: str, password: str) -> None:
         connection.execute(sql.SQL("GRANT SELECT ON results TO {}").format(sql.Identifier(READER)))
         with connection.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO results VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO results VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT DO NOTHING",
                 [
                     (number, place, *(row[name] for name in _COLUMNS))
                     for number, rows in results().items()
@@ -73,4 +75,4 @@ def fill_database(url: str, password: str) -> None:
             )
 
 
-_COLUMNS = ("taken_at", "code", "name", "value", "unit")
+_COLUMNS = ("taken_at", "sample", "code", "name", "value", "unit")

@@ -225,3 +225,27 @@ def _spoken(fact: Fact, machine: Machine) -> Fact:
 def _with(machine: Machine, what: What, changed: tuple[Part, ...]) -> Machine:
     changes: dict[str, Any] = {f"{what}s": changed}
     return replace(machine, **changes)
+
+
+def with_action(machine: Machine, what: What, code: str, action: Action) -> Machine:
+    """One more action of a state or a transition, the last."""
+    match part(machine, what, code):
+        case State() as state:
+            return put(machine, replace(state, on_entry=(*state.on_entry, action)))
+        case Transition() as transition:
+            return put(machine, replace(transition, actions=(*transition.actions, action)))
+    return machine
+
+
+def without_action(machine: Machine, what: What, code: str, number: int) -> Machine:
+    """Without the action of that number, counted from 0."""
+
+    def kept(actions: tuple[Action, ...]) -> tuple[Action, ...]:
+        return actions[:number] + actions[number + 1 :]
+
+    match part(machine, what, code):
+        case State() as state:
+            return put(machine, replace(state, on_entry=kept(state.on_entry)))
+        case Transition() as transition:
+            return put(machine, replace(transition, actions=kept(transition.actions)))
+    return machine

@@ -244,7 +244,7 @@ class _Presenting:
             reason=reason,
             longest=item.longest,
             shown=self.shown is None or at in self.shown,
-            required=at in self.required,
+            required=at in self.required or (self.filled is None and item.required),
             missing=at in self.missing,
             masked=masked,
             editable=item.editable,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
 from portal.forms.rules.definition import CodeList, Form, Group, Item, Kind, Section
+from portal.forms.rules.items import FITS
 from portal.forms.rules.renaming import renamed_in_form
 from portal.forms.rules.texts import Words
 from portal.forms.rules.tree import (
@@ -22,6 +24,7 @@ from portal.forms.rules.tree import (
     part_at,
     walk,
     with_children,
+    without_part,
 )
 
 
@@ -65,17 +68,6 @@ def inserted(form: Form, at: Address, part: Any) -> Form:
     )
 
 
-def removed(form: Form, at: Address) -> Form:
-    """The form less one part, and all in it."""
-    part_at(form, at)
-    here = at[-1]
-    return changed_at(
-        form,
-        at[:-1],
-        lambda whole: with_children(whole, (*children(whole)[:here], *children(whole)[here + 1 :])),
-    )
-
-
 def new_part(form: Form, what: str) -> Section | Group | Item:
     """A section, group or item with a code of its own, and that as its text in every language."""
     code = free_code(form, {"section": "part", "group": "group"}.get(what, "item"))
@@ -115,26 +107,23 @@ def duplicated(form: Form, at: Address) -> tuple[Form, Address]:
         raise LookupError(at)
     place = (*at[:-1], at[-1] + 1)
     whole = inserted(form, place, copy)
-    old = [
-        part.code for _, part in _inside(copy, place) if isinstance(part, Section | Group | Item)
-    ]
-    new: dict[str, str] = {}
-    for code in old:
-        taken = replace(form, sections=(*form.sections, *_placeholders(new.values())))
-        new[code] = free_code(taken, code)
+    names: dict[str, str] = {}
     for address, part in _inside(copy, place):
-        if isinstance(part, Section | Group | Item):
-            code = new[part.code]
-            whole = changed_at(whole, address, lambda each, code=code: replace(each, code=code))
-    names = {code: new[code] for code in old}
+        taken = replace(form, sections=(*form.sections, *_placeholders(names.values())))
+        code = names.setdefault(part.code, free_code(taken, part.code))
+        whole = changed_at(whole, address, partial(_with_code, code))
     return changed_at(whole, place, lambda part: renamed_in_form(form, part, names)), place
+
+
+def _with_code(code: str, part: Any) -> Any:
+    return replace(part, code=code)
 
 
 def _placeholders(codes: Iterable[str]) -> tuple[Section, ...]:
     return tuple(Section(code, Words(), ()) for code in codes)
 
 
-def _inside(part: Part, at: Address) -> Iterator[tuple[Address, Part]]:
+def _inside(part: Any, at: Address) -> Iterator[tuple[Address, Any]]:
     yield at, part
     for number, each in enumerate(children(part)):
         yield from _inside(each, (*at, number))
@@ -175,13 +164,20 @@ def moved_to(form: Form, at: Address, to: Address) -> tuple[Form, Address]:
     part = part_at(form, at)
     if not at or to[: len(at)] == at or not fits_in(part, part_at(form, to[:-1])):
         raise LookupError(to)
-    without, place = removed(form, at), list(to)
+    less, place = without_part(form, at), list(to)
     depth = len(at) - 1
     if len(to) > depth and to[:depth] == at[:depth] and to[depth] > at[depth]:
         place[depth] -= 1  # what stood behind it has moved up
-    return inserted(without, tuple(place), part), tuple(place)
+    return inserted(less, tuple(place), part), tuple(place)
 
 
 def used_by(form: Form, code_list: CodeList) -> list[Item]:
     """The items that offer a code list."""
     return [spot.item for spot in form.all_spots() if spot.item.code_list == code_list.code]
+
+
+def of_kind(item: Item, kind: Kind) -> Item:
+    """The item as another kind; settings that have no meaning there are gone."""
+    plain = Item(item.code, kind, item.label)
+    gone = {key: getattr(plain, key) for key, kinds in FITS.items() if kind not in kinds}
+    return replace(item, kind=kind, **gone)

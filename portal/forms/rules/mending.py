@@ -31,6 +31,7 @@ from portal.forms.rules.tree import (
     children,
     part_at,
     with_children,
+    without_part,
 )
 
 _ROUNDS = 8
@@ -108,22 +109,17 @@ def _less(form: Form, faults: list[Fault]) -> Form:
         elif fault.code == "bad_code":
             form = replace(form, code="form")
     for at in sorted(gone, reverse=True):
-        form = changed_at(
-            form,
-            at[:-1],
-            lambda whole, here=at[-1]: with_children(
-                whole, (*children(whole)[:here], *children(whole)[here + 1 :])
-            ),
-        )
+        form = without_part(form, at)
     return form
 
 
 def _mended_at(form: Form, at: Address, fault: Fault, gone: set[Address]) -> Form:
-    part = part_at(form, at)
+    part: Any = part_at(form, at)
     what, which = fault.place[-1]
     less: Any = part
-    if what in _RULES and getattr(part, _RULES[what], ""):
-        less = replace(part, **{_RULES[what]: ""})
+    key = _RULES.get(what, "")
+    if key and getattr(part, key, None):
+        less = replace(part, **{key: ""})
     elif what == "check" and isinstance(part, Item):
         less = replace(part, checks=tuple(each for each in part.checks if each.code != which))
     elif isinstance(part, Item):

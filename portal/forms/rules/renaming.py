@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from portal.forms.rules.definition import Form
+from portal.forms.rules.definition import Form, Section
 from portal.forms.rules.expressions import RuleError, names_in, words_of
-from portal.forms.rules.tree import Address, changed_at, walk
+from portal.forms.rules.tree import Address, changed_at, part_at, walk
 
 RULES = frozenset({"show_if", "required_if", "when", "rule"})
 """The settings that are rules, wherever they stand."""
@@ -54,13 +54,16 @@ def renamed_in_form(form: Form, part: Any, names: Mapping[str, str]) -> Any:
     return renamed(part)
 
 
-def recoded(form: Form, old: str, new: str) -> Form:
-    """The form with another code for an item, group or section, and in every rule."""
-    whole: Form = renamed_in_form(form, form, {old: new})
-    for at, part in walk(form):
-        if at and getattr(part, "code", None) == old:
-            whole = changed_at(whole, at, lambda each: replace(each, code=new))
-    return whole
+def recoded(form: Form, at: Address, new: str) -> Form:
+    """The form with another code for the part there; rules follow where it alone had the old one.
+
+    A section's code is no name in rules.
+    """
+    part: Any = part_at(form, at)
+    same = [each for way, each in walk(form) if way and getattr(each, "code", "") == part.code]
+    if not isinstance(part, Section) and len(same) == 1:
+        form = renamed_in_form(form, form, {part.code: new})
+    return changed_at(form, at, lambda each: replace(each, code=new))
 
 
 def rules_in(form: Form) -> Iterator[tuple[Address, str, str]]:

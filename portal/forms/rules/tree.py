@@ -69,6 +69,18 @@ def changed_at(form: Form, at: Address, change: Callable[[Any], Any]) -> Form:
     return whole
 
 
+def without_part(form: Form, at: Address) -> Form:
+    """The form less one part, and all in it. LookupError."""
+    part_at(form, at)
+    here = at[-1]
+
+    def less(whole: Any) -> Any:
+        inside = children(whole)
+        return with_children(whole, (*inside[:here], *inside[here + 1 :]))
+
+    return changed_at(form, at[:-1], less)
+
+
 def address_of(form: Form, place: Place) -> Address:
     """Where a fault's place is, as near as it can be found; of equal codes the last."""
     at: Address = ()

@@ -85,7 +85,7 @@ def safe_name(called: str) -> str:
     """A file's name as people called it, without folders and what no name should have."""
     name = unicodedata.normalize("NFC", PurePath(called.replace("\\", "/")).name)
     name = " ".join(_NOT_IN_NAMES.sub(" ", name).split())
-    return name[-200:].strip() or "file"
+    return "file" if name in ("", ".", "..") else name[-200:].strip()
 
 
 def file_of(rules: SheetRules, sheet: Sheet, key: int) -> AnswerFile:

@@ -107,7 +107,7 @@ def save_record(
         setattr(row, name, value)
     _hold_owners(row)
     require(actor, rules.privilege, row)
-    changes = differences(_plain(old, values) if old else {}, _plain(row, values))
+    changes = _changes(old, row, values)
     if old is not None and not changes:
         return row
     try:
@@ -183,6 +183,15 @@ def _field(row: Any, name: str) -> Any:
 
 def _same_app(model: Any, row: Any) -> bool:
     return issubclass(model, BareRecord) and model._meta.app_label == row._meta.app_label  # noqa: SLF001
+
+
+def _changes(old: Any, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is different, as the audit trail has it: another record of the same name too."""
+    if old is None:
+        return differences({}, _plain(row, values))
+    before, after = _plain(old, values), _plain(row, values)
+    others = [name for name in values if getattr(old, name) != getattr(row, name)]
+    return {name: [before[name], after[name]] for name in others} | differences(before, after)
 
 
 def _plain(row: Any, names: Collection[str] | Mapping[str, Any]) -> dict[str, Any]:

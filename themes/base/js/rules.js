@@ -82,3 +82,22 @@ export function nextDay(index, key) {
   if (key === "End") return index - (index % 7) + 6;
   return key in steps ? Math.max(index + steps[key], -1) : -1;
 }
+
+/** The name that is being typed at a place of a rule, and where it begins; inside quotes none. */
+export function wordAt(text, place) {
+  const before = text.slice(0, place);
+  const word = /[A-Za-z_][A-Za-z0-9_.]*$/.exec(before)?.[0] ?? "";
+  const quotes = (before.match(/"/g) ?? []).length;
+  return quotes % 2 ? { word: "", start: place } : { word, start: place - word.length };
+}
+
+/** Numbers of the names that fit what was typed: those that begin so first, then those with it. */
+export function matching(names, word, most) {
+  const typed = word.toLowerCase();
+  const at = names.map((name, number) => [name.toLowerCase().indexOf(typed), number]);
+  return at
+    .filter(([found, number]) => found >= 0 && names[number] !== word)
+    .sort((one, other) => Math.min(one[0], 1) - Math.min(other[0], 1) || one[1] - other[1])
+    .slice(0, most)
+    .map(([, number]) => number);
+}

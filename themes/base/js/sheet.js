@@ -229,8 +229,11 @@ function fillIn(form) {
     // nothing of the page may arrive after the form itself
     const waited = new Promise((resolve) => setTimeout(resolve, 5000));
     Promise.race([queue.close(), waited]).then(() => {
-      sent = true;
-      form.requestSubmit(submitter);
+      // later: as long as this event is told of, the form cannot be submitted again
+      setTimeout(() => {
+        sent = true;
+        form.requestSubmit(submitter);
+      });
       // the form may not have gone: the connection is away, and the page stays
       setTimeout(() => {
         sent = false;

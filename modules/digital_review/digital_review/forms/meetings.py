@@ -68,7 +68,8 @@ class MeetingForm(forms.Form):
         if starts_at is not None:
             local = timezone.localtime(starts_at)
             initial |= {"day": local.date(), "at": local.time()}
-        super().__init__(*args, initial=initial, **options)
+        options["initial"] = initial
+        super().__init__(*args, **options)
         for name, privilege in _OFFICES.items():
             self._set_choices(name, [("", "—"), *_named(people_at(privilege, review_type))])
         hospitals = Unit.objects.open().filter(kind=Unit.Kind.HOSPITAL).order_by("name")

@@ -8,13 +8,14 @@ from typing import Any
 from django.core.cache import cache
 from django.template.loader import render_to_string
 from django.utils.translation import get_language
-from portal.forms.presentation import Page, present
 
 from digital_review.models import AgendaItem, CaseForm
 from digital_review.selectors.facts import names_beyond
 from portal.access.masking import may_see_personal
 from portal.forms.fields import at_of, take_in
 from portal.forms.models import UnsavedInput
+from portal.forms.presentation import Page, present
+from portal.forms.rules.values import BadValue
 from portal.forms.selectors import read_sheet, true_answers, usable
 from portal.forms.services.sheets import habits
 
@@ -32,7 +33,9 @@ def unsaved_of_writer(form: CaseForm, writer_id: int | None) -> UnsavedInput | N
 
 def written(form: CaseForm, unsaved: UnsavedInput | None) -> Page:
     """The form with what is being typed into it, as the person of the current act may see it."""
-    answers, typed, faults = true_answers(form), {}, {}
+    answers = true_answers(form)
+    typed: dict[str, str] = {}
+    faults: dict[str, BadValue] = {}
     if unsaved is not None:
         design = usable(form.form_version).form
         answers, faults = take_in(design, answers, unsaved.typed, habits())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from digital_review.models import Case, CaseForm
-from digital_review.models.reach import BUREAU, SEE_FORMS
+from digital_review.models.reach import SEE, SEE_FORMS
 from portal.access.decision import can, visible
 from portal.live.services import publish
 
@@ -30,7 +30,7 @@ def may_see_form(user: Any, pk: str) -> bool:
 
 
 def may_see_forms(user: Any) -> bool:
-    return can(user, SEE_FORMS) or can(user, BUREAU)
+    return can(user, SEE_FORMS) or can(user, SEE)
 
 
 def announce_form(form: CaseForm, what: str) -> None:

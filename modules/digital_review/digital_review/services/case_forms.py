@@ -18,6 +18,7 @@ from digital_review.selectors.facts import names_beyond
 from digital_review.selectors.room import on_the_table
 from digital_review.selectors.topics import announce_form, form_topic
 from digital_review.services.conduct import ask_to_sign, refresh
+from digital_review.services.registry import write_form
 from digital_review.services.telling import form_path, people_of, tell
 from portal.access.decision import can
 from portal.forms.services.sheets import SheetRules
@@ -103,6 +104,7 @@ def after_completing(actor: Any, form: CaseForm) -> None:
             but=actor,
         )
     ask_to_sign(form, but=actor)
+    write_form(form)
     announce_form(form, "completed")
 
 
@@ -113,6 +115,7 @@ def after_reopening(actor: Any, form: CaseForm) -> None:
         case.outcome = case.classified_on = None
         case.save()
     refresh(actor, case)
+    write_form(form)
     announce_form(form, "reopened")
 
 

@@ -18,6 +18,7 @@ from digital_review.rules.numbers import clean_number, number_faults
 from digital_review.selectors.topics import announce_case
 from digital_review.services.conduct import CONDUCT, advance, ask_hospital, refresh
 from digital_review.services.opening import Known, open_form
+from digital_review.services.setup import require_whole
 from portal.access.decision import can, require, visible
 from portal.audit.services import Access, log_access, record
 from portal.flows.rules.definition import Transition
@@ -52,12 +53,13 @@ def start_case(
 
     One person has one number, and a number is one person: equal initials say nothing (DR-144,
     DR-185). ``known``: first values from outside systems. Refused: ``number``, ``hospital``,
-    ``other_person``, ``other_hospital``, ``exists``, ``no_flow``, ``no_version``; then there is
-    nothing new.
+    ``other_person``, ``other_hospital``, ``exists``, ``no_flow``, ``no_version``, ``not_whole``
+    (its set-up is wrong); then there is nothing new.
     """
     # who starts in one review starts one after the other: two at once make one case
     types = ReviewType.objects.select_related("flow", "unit")
     review_type = locked(visible(actor, types, BUREAU), review_type_id)
+    require_whole(review_type)
     flow_version = latest(review_type.flow)
     if flow_version is None:
         raise Refused(_("No version of this review's flow is published."), code="no_flow")

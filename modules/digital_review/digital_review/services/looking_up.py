@@ -7,9 +7,10 @@ from datetime import date, datetime
 from typing import Any
 
 from digital_review.rules.numbers import LONGEST, clean_number
+from digital_review.selectors.laboratory import LABORATORY, RESULTS
 from digital_review.services.cases import PatientFacts
 from portal.connectors.problems import Code, Problem
-from portal.connectors.services import read
+from portal.connectors.services import prepare, read
 from portal.organisation.models import Unit
 
 REGISTRY, PATIENT = "registry", "patient"
@@ -52,6 +53,7 @@ def look_up(number: str) -> LookedUp:
     cleaned = clean_number(number)
     if not cleaned or len(cleaned) > LONGEST:
         return LookedUp(cleaned)
+    prepare(LABORATORY, RESULTS, cleaned)  # its results are first values of the forms
     reading = read(REGISTRY, PATIENT, cleaned)
     if not reading.is_known:
         return LookedUp(cleaned, problem=reading.problem.words if reading.problem else "")

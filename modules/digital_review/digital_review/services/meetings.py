@@ -246,7 +246,7 @@ def _set(meeting: Meeting, data: MeetingData) -> None:
     for name, privilege in _OFFICERS.items():
         person = get_user_model().objects.filter(pk=getattr(data, name)).first()
         if person is None or not can(person, privilege, meeting):
-            label = Meeting._meta.get_field(name).verbose_name  # noqa: SLF001
+            label = Part(name.removesuffix("_id")).label
             text = _("%(name)s may not be the meeting's %(office)s.")
             raise Refused(text % {"name": person, "office": label}, code="officer")
     hospital = data.pathologist_hospital_id

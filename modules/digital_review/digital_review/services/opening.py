@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from digital_review.interfaces.laboratory import Measured, same_unit
 from digital_review.models import Case, CaseForm, FormSlot
 from digital_review.rules.conduct import Role
 from digital_review.selectors.facts import facts_of, of_round
@@ -150,6 +151,10 @@ def _of_patient(case: Case) -> dict[str, Any]:
 
 def fitting(form: Form, item: Item, value: Any) -> Value | None:
     """The value as an answer of the item; None where it is none, or says that it is missing."""
+    if isinstance(value, Measured):  # in another unit it would be another value
+        if not same_unit(value.unit, item.unit):
+            return None
+        value = value.value
     if value is None or value == "" or isinstance(value, Missing):
         return None
     data = to_json(value)

@@ -14,6 +14,7 @@ from digital_review.selectors.topics import announce_form
 from digital_review.services.case_forms import RULES, after_reopening, case_of
 from digital_review.services.conduct import refresh
 from digital_review.services.letters import withdraw_letters
+from digital_review.services.registry import write_form
 from digital_review.services.telling import responsible_for
 from portal.access.decision import can, visible
 from portal.audit.services import record
@@ -182,6 +183,7 @@ def _signed(actor: Any, form: CaseForm, meaning: str, signer: Signer) -> CaseFor
         data={"slot": form.slot.code, "signature": form.signature.pk, "meaning": meaning},
     )
     refresh(actor, form.case)
+    write_form(form)
     announce_form(form, "signed")
     return form
 

@@ -30,6 +30,7 @@ from digital_review.selectors.case_forms import (
     sort_of,
     titles_for,
 )
+from digital_review.selectors.laboratory import known_of
 from digital_review.services.cases import PatientFacts, start_case, start_follow_up
 from digital_review.services.looking_up import LookedUp, look_up
 from portal.access.decision import can, require, visible
@@ -156,6 +157,7 @@ def _begin(request: HttpRequest, asked: NumberForm, looked_up: LookedUp, typed: 
         actor=request.user,
         review_type_id=asked.cleaned_data["review_type"].pk,
         patient=facts,
+        known=known_of(facts.number),
     )
 
 
@@ -189,7 +191,12 @@ def follow_up(request: HttpRequest) -> HttpResponse:
         case = _case_of(request.user, asked)
         if case is not None and request.method == "POST" and due.is_valid():
             try:
-                form = start_follow_up(actor=request.user, case_id=case.pk, **due.cleaned_data)
+                form = start_follow_up(
+                    actor=request.user,
+                    case_id=case.pk,
+                    known=known_of(case.patient.number),
+                    **due.cleaned_data,
+                )
             except Refused as error:
                 refusal = error
             else:

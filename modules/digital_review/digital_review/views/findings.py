@@ -51,6 +51,8 @@ def findings_of(user: Any, meeting: Meeting) -> list[Finding]:
     found = []
     for item in items.select_related("form__form_version", "form__signature"):
         form = item.form
+        if form is None:
+            continue
         form.case = item.case
         signers = tuple(responsible_for(item.case)) if form.signature_id is None else ()
         found.append(Finding(item, form, may_sign(user, form), signers))

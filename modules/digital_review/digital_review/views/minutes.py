@@ -7,14 +7,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from portal.forms.presentation import changes
-from portal.forms.views.sheet_input import number_of, typed_of
-from portal.forms.views.sheet_page import SheetPage
 
 from digital_review.models import AgendaItem
 from digital_review.services.room import MINUTES, write_minutes
 from portal.access.decision import visible
+from portal.forms.presentation import changes
 from portal.forms.selectors import usable
+from portal.forms.views.sheet_input import number_of, typed_of
+from portal.forms.views.sheet_page import SheetPage
 from portal.records.errors import Refused
 
 MINUTES_PAGE = SheetPage("form", MINUTES)

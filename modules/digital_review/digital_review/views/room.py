@@ -121,12 +121,13 @@ def form(request: HttpRequest, pk: int, form_pk: int) -> HttpResponse:
 def here(request: HttpRequest, pk: int) -> HttpResponse:
     """Heard every 20 s of everybody in the room; answers who is there. ``gone``: they leave."""
     meeting, _place = entered(request, pk)
+    person = int(request.user.pk or 0)
     if "gone" in request.POST:
-        note_leaving(pk, request.user.pk)
-        publish(room_topic(pk), "presence", request.user.pk)
+        note_leaving(pk, person)
+        publish(room_topic(pk), "presence", person)
         return HttpResponse(status=NOTHING_NEW)
-    if note_presence(pk, request.user.pk):
-        publish(room_topic(pk), "presence", request.user.pk)
+    if note_presence(pk, person):
+        publish(room_topic(pk), "presence", person)
     return render(request, "digital_review/room/_people.html", _people(meeting))
 
 
@@ -175,7 +176,7 @@ def _patient(
 ) -> dict[str, Any]:
     """The patient whom one chose, else the one whom the chairman shows."""
     items = items_of(request.user, meeting)
-    item = items.filter(pk=chosen or meeting.shown_id).first()
+    item = items.filter(pk=chosen or meeting.shown_id or 0).first()
     if chosen and item is None:
         raise Http404
     forms = []
@@ -203,7 +204,7 @@ def _patient(
 
 
 def _follow(request: HttpRequest, meeting: Meeting, chosen: int | None) -> dict[str, Any]:
-    shown = items_of(request.user, meeting).filter(pk=meeting.shown_id).first()
+    shown = items_of(request.user, meeting).filter(pk=meeting.shown_id or 0).first()
     return {
         "meeting": meeting,
         "chosen": chosen,
@@ -234,9 +235,9 @@ def _minutes(request: HttpRequest, meeting: Meeting, place: Place) -> dict[str, 
     )  # fmt: skip
     item = items.first()
     form = item.form if item else None
-    writes = bool(
-        form and place.holds_pen and form.status == "draft" and item.status == "to_discuss"
-    )
+    writes = False
+    if form is not None and item is not None and item.status == "to_discuss":
+        writes = place.holds_pen and form.status == "draft"
     context: dict[str, Any] = {
         "meeting": meeting,
         "place": place,

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from digital_review.forms.meetings import ReasonForm
-from digital_review.models import AgendaItem
+from digital_review.models import AgendaItem, CaseForm
+from digital_review.selectors.minutes import unsaved_of_writer
 from digital_review.services import opinions as opinion_services
 from digital_review.services import room as services
 from digital_review.views.minutes import MINUTES_PAGE
@@ -125,24 +126,24 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
                 _("Patient %(number)s was discussed.") % {"number": item.case.patient.number},
             )
             return redirect("digital_review:room", item.meeting_id)
-    context = {"item": item, "refusal": refusal, **_in_the_way(item, refusal)}
+    context = {"item": item, "refusal": refusal, **_in_the_way(item, item.form, refusal)}
     name = "_finish.html" if request.htmx else "finish.html"  # type: ignore[attr-defined]
     return render(request, f"digital_review/room/{name}", context, status=422 if refusal else 200)
 
 
-def _in_the_way(item: AgendaItem, refusal: Refused | None) -> dict[str, Any]:
+def _in_the_way(item: AgendaItem, sheet: CaseForm, refusal: Refused | None) -> dict[str, Any]:
     """What keeps the form from being complete, in words; what is to be confirmed."""
-    page = MINUTES_PAGE.read(item.form)
-    form = usable(item.form.form_version).form if item.form else None
+    page = MINUTES_PAGE.shown(sheet, unsaved_of_writer(sheet, item.meeting.writer_id))
+    form = usable(sheet.form_version).form
     if isinstance(refusal, BadAnswers):
         return {"wrong": [page.label_of(name) for name in refusal.faults]}
     if isinstance(refusal, NotComplete):
-        doubtful = [(finding_key(form, each), each) for each in refusal.unconfirmed]
+        doubtful = [finding_key(form, each) for each in refusal.unconfirmed]
         said = {each.key: each.text for field in page.fields() for each in field.said}
         return {
             "missing": [page.label_of(name) for name in refusal.missing],
             "wrong": [page.label_of(each.at.item) for each in refusal.hard],
-            "doubtful": [(key, said.get(key, key)) for key, _each in doubtful],
+            "doubtful": [(key, said.get(key, key)) for key in doubtful],
         }
     return {}
 

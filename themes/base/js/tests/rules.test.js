@@ -4,9 +4,11 @@ import {
   activityAt,
   formatDuration,
   formatNumber,
+  matching,
   nextDay,
   readMessage,
   reconnectDelay,
+  wordAt,
 } from "../rules.js";
 
 const F18_S = 6586.2;
@@ -58,4 +60,20 @@ test("in a calendar the arrows go a day or a week, and never before its first da
   assert.equal(nextDay(10, "End"), 13);
   assert.equal(nextDay(10, "a"), -1);
   assert.equal(nextDay(-1, "ArrowRight"), -1);
+});
+
+test("the name that is typed in a rule is found, and none inside quotes", () => {
+  assert.deepEqual(wordAt("A18 < 3 and pre", 15), { word: "pre", start: 12 });
+  assert.deepEqual(wordAt("sum(rows.x", 10), { word: "rows.x", start: 4 });
+  assert.deepEqual(wordAt('A == "pre', 9), { word: "", start: 9 });
+  assert.deepEqual(wordAt('A == "x" and B', 14), { word: "B", start: 13 });
+  assert.deepEqual(wordAt("A < ", 4), { word: "", start: 4 });
+});
+
+test("names that begin with what was typed come first, and the whole name is offered no more", () => {
+  const names = ["A18", "precrf.A18", "B", "a181"];
+  assert.deepEqual(matching(names, "a18", 5), [0, 3, 1]);
+  assert.deepEqual(matching(names, "A18", 5), [3, 1]);
+  assert.deepEqual(matching(names, "a", 1), [0]);
+  assert.deepEqual(matching(names, "zz", 5), []);
 });
