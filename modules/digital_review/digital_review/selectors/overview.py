@@ -245,7 +245,7 @@ def cases_for(user: Any, asked: Asked, flows: Flows) -> QuerySet[Case]:
     return _filtered(user, cases, asked).order_by(*_ordering(asked.sort))
 
 
-def _in_tab(user: Any, cases: QuerySet[Case], tab: str, flows: Flows) -> QuerySet[Case]:
+def _in_tab(user: Any, cases: QuerySet[Any], tab: str, flows: Flows) -> QuerySet[Case]:
     if tab == "in_review":
         return cases.exclude(flows.in_halting())
     if tab == "past":

@@ -32,6 +32,7 @@ from portal.forms.selectors import true_filling, usable
 from portal.forms.words import in_words
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
+from portal.signing.models import Signature
 from portal.signing.services import State, printed, verify
 
 TEMPLATE = Path(__file__).parent.parent / "documents" / "letter.typ"
@@ -48,6 +49,7 @@ class Matter:
 
     case: Case
     form: CaseForm
+    signature: Signature
     outcome: Outcome
     local: str
     """The local pathologist's diagnosis in words; '' where nobody said."""
@@ -213,7 +215,7 @@ def letter_data(matter: Matter, kind: str) -> dict[str, Any]:
         },
         "advice": outcome.advice,
         "findings": _findings(matter.form),
-        "signature": printed(matter.form.signature),
+        "signature": printed(matter.signature),
         "labels": _labels(),
     }
 
