@@ -74,9 +74,9 @@ def matter_of(case: Case) -> Matter:
             _("The signature of the central review is not authentic."), code="not_authentic"
         )
     code, local = words_at(standing, case.review_type.local_diagnosis)
-    return Matter(
-        case, form, case.outcome, local, differs(code, case.outcome.code, case.outcome.name)
-    )
+    outcome = case.outcome
+    found = differs(code, outcome.code, outcome.name)
+    return Matter(case, form, form.signature, outcome, local, found)
 
 
 def letters_to_write(case: Case) -> list[Letter.Kind]:
