@@ -40,9 +40,12 @@ function buttons(viewer) {
     in: () => viewer.viewport.zoomBy(1.6),
     out: () => viewer.viewport.zoomBy(1 / 1.6),
     home: () => viewer.viewport.goHome(),
-    left: () => viewer.viewport.rotateBy(-90),
     right: () => viewer.viewport.rotateBy(90),
-    full: () => viewer.setFullScreen(!viewer.isFullPage()),
+    // the frame, so that the buttons and the scale stay
+    full: () =>
+      document.fullscreenElement
+        ? document.exitFullscreen()
+        : viewer.element.closest(".slide-frame").requestFullscreen(),
   };
   document.addEventListener("click", (event) => {
     const act = acts[event.target.closest("[data-viewer-act]")?.dataset.viewerAct];

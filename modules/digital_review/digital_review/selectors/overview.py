@@ -211,7 +211,7 @@ def next_meetings(user: Any) -> list[int]:
     coming = Meeting.objects.filter(
         status__in=(Meeting.Status.PLANNED, Meeting.Status.RUNNING), review_type__in=types
     )
-    first = coming.order_by("review_type", "starts_at", "pk").distinct("review_type")
+    first = coming.order_by("review_type_id", "starts_at", "pk").distinct("review_type_id")
     return list(first.values_list("pk", flat=True))
 
 
@@ -245,7 +245,7 @@ def cases_for(user: Any, asked: Asked, flows: Flows) -> QuerySet[Case]:
     return _filtered(user, cases, asked).order_by(*_ordering(asked.sort))
 
 
-def _in_tab(user: Any, cases: QuerySet[Case], tab: str, flows: Flows) -> QuerySet[Case]:
+def _in_tab(user: Any, cases: QuerySet[Any], tab: str, flows: Flows) -> QuerySet[Case]:
     if tab == "in_review":
         return cases.exclude(flows.in_halting())
     if tab == "past":

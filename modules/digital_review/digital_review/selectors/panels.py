@@ -55,10 +55,10 @@ def waiting_for(user: Any) -> list[WaitingForm]:
     ):
         if can(user, privilege):
             waiting += _told(forms_to_sign(user, privilege, by), _("Sign %(form)s"))
-    for privilege, by in ((FILL, _BY.HOSPITAL), (PATHOLOGY, _BY.PATHOLOGIST)):
+    for privilege, filled_by in ((FILL, _BY.HOSPITAL), (PATHOLOGY, _BY.PATHOLOGIST)):
         if can(user, privilege):
             drafts = visible(user, CaseForm.objects.all(), privilege).filter(
-                status=CaseForm.Status.DRAFT, slot__filled_by=by
+                status=CaseForm.Status.DRAFT, slot__filled_by=filled_by
             )
             waiting += _told(drafts, _("Fill in %(form)s"))
     return waiting[:MOST]

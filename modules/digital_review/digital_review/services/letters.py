@@ -32,6 +32,7 @@ from portal.forms.selectors import true_filling, usable
 from portal.forms.words import in_words
 from portal.records.errors import Refused
 from portal.records.services import locked, writes
+from portal.signing.models import Signature
 from portal.signing.services import State, printed, verify
 
 TEMPLATE = Path(__file__).parent.parent / "documents" / "letter.typ"
@@ -48,6 +49,7 @@ class Matter:
 
     case: Case
     form: CaseForm
+    signature: Signature
     outcome: Outcome
     local: str
     """The local pathologist's diagnosis in words; '' where nobody said."""
@@ -72,9 +74,9 @@ def matter_of(case: Case) -> Matter:
             _("The signature of the central review is not authentic."), code="not_authentic"
         )
     code, local = words_at(standing, case.review_type.local_diagnosis)
-    return Matter(
-        case, form, case.outcome, local, differs(code, case.outcome.code, case.outcome.name)
-    )
+    outcome = case.outcome
+    found = differs(code, outcome.code, outcome.name)
+    return Matter(case, form, form.signature, outcome, local, found)
 
 
 def letters_to_write(case: Case) -> list[Letter.Kind]:
@@ -94,9 +96,8 @@ def preview_letter(*, actor: Any, case_id: int, kind: str) -> list[bytes]:
     with paper.document_language():
         data = letter_data(matter, kind)
         data["document"] = {"mark": _("PREVIEW – NOT ISSUED")}
-        whole = paper.complete(
-            data, title=_TITLES[Letter.Kind(kind)], number="–", revision=1, issued_at=timezone.now()
-        )
+        title = str(_TITLES[Letter.Kind(kind)])
+        whole = paper.complete(data, title=title, number="–", revision=1, issued_at=timezone.now())
     log_access(Access.OPEN, case, patient=case.patient.number, data={"preview": kind})
     return render_png(TEMPLATE, whole)
 
@@ -214,7 +215,7 @@ def letter_data(matter: Matter, kind: str) -> dict[str, Any]:
         },
         "advice": outcome.advice,
         "findings": _findings(matter.form),
-        "signature": printed(matter.form.signature),
+        "signature": printed(matter.signature),
         "labels": _labels(),
     }
 

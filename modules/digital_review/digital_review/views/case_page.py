@@ -253,6 +253,7 @@ def _row(request: HttpRequest, pk: int) -> tuple[CaseRow, Flows]:
 
 def _tab_context(request: HttpRequest, row: CaseRow, tab: Tab) -> dict[str, Any]:
     make = import_string(tab.context) if isinstance(tab.context, str) else tab.context
+    # what an outside system says has a time of its own
     return {"as_of": timezone.now(), **make(request, row), "template": tab.template}
 
 
