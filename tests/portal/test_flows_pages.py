@@ -238,8 +238,11 @@ def test_of_two_who_draw_at_once_the_second_is_told_what_the_first_did(
     assert again.status_code == 200
     assert machine_now(draft).by_code["start"].title.text("en") == "Begin"
     assert "followup_required" not in machine_now(draft).by_code
-    stale = editor.post(url("act", draft), {"act": "undo", "version": opened}, headers=HTMX)
-    assert stale.status_code == 409
+    for late in ("undo", "add_state", "remove"):
+        fields = {"act": late, "part": "state start", "version": opened}
+        assert editor.post(url("act", draft), fields, headers=HTMX).status_code == 409, late
+    gone = {**sent, "part": "state followup_required"}
+    assert editor.post(url("keep", draft), gone, headers=HTMX).status_code == 404
 
 
 # --- publishing -----------------------------------------------------------------------------------

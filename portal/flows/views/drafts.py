@@ -160,6 +160,8 @@ def _stale(request: HttpRequest, pk: int, opened: int, chosen: Chosen, form: Any
         changes = [change_words(each, old, machine) for each in difference(old, machine)]
     last = draft.history.select_related("history_user").order_by("-history_id").first()
     stale = {"by": last.history_user if last else None, "changes": changes}
+    # what was to be added is not there, and what was chosen may have been taken away
+    chosen = chosen_in({"part": chosen.part}, machine)
     return answer_with(request, draft, machine, chosen, form=form, status=409, stale=stale)
 
 
