@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -31,6 +32,7 @@ SIGNATURE = {"pre_crf": "A54", "pathology": "B39", "central_review": "C19", "fol
 BEYOND_THE_SOURCE = {"age_at_biopsy", "local_diagnosis"}
 
 
+@functools.cache
 def form_of(name: str) -> Form:
     return form_from_json((FOLDER / f"{name}.json").read_bytes())
 
@@ -190,10 +192,15 @@ CASES: dict[str, dict[str, Value]] = {
 }  # fmt: skip
 
 
+@functools.cache
+def usable_form(name: str) -> UsableForm:
+    return UsableForm(form_of(name))
+
+
 def filled(name: str, **changes: Value | None) -> Filled:
     answers = {**CASES[name], **changes}
     given: Mapping[str, Any] = {code: each for code, each in answers.items() if each is not None}
-    return fill(UsableForm(form_of(name)), Answers(given), TODAY)
+    return fill(usable_form(name), Answers(given), TODAY)
 
 
 @pytest.mark.requirement("DR-090")
