@@ -260,6 +260,7 @@ def _labels() -> dict[str, str]:
         "born_on": _("Date of birth"),
         "hospital": _("Hospital"),
         "review": _("Central review"),
+        "review_type": _("Review type"),
         "held_on": _("Reviewed"),
         "classifying": _("Classifying diagnosis"),
         "no_diagnosis": _("No classifying diagnosis could be made"),

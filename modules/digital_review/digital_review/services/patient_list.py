@@ -21,7 +21,7 @@ def patient_list_pdf(which: Any, rows: list[CaseRow]) -> bytes:
     """A table of the patients, personal data as the person of the current act may see it."""
     now = timezone.now()
     with paper.document_language():
-        columns = [column for column in COLUMNS if column.on_paper and not column.optional]
+        columns = [column for column in COLUMNS if column.on_paper]
         data = {
             "which": str(which),
             "count": str(len(rows)),
