@@ -8,9 +8,9 @@ from typing import Any
 from django.utils.translation import get_language
 
 from digital_review.models import Case, CaseForm, FormSlot
-from digital_review.selectors.case_page import forms_of
 from digital_review.selectors.facts import names_beyond
 from digital_review.selectors.form_marks import FormMark, state_of
+from digital_review.views.case_contents import forms_of
 from portal.forms.presentation import Page, present
 from portal.forms.selectors import read_sheet
 

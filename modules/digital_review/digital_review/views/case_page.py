@@ -21,7 +21,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 from digital_review.forms.patient import ProtocolForm
 from digital_review.models import Case
 from digital_review.models.reach import ANAMNESIS, SEE
-from digital_review.selectors import case_page
 from digital_review.selectors.overview import CaseRow, Flows
 from digital_review.selectors.topics import case_topic
 from digital_review.services.case_facts import change_protocol, may_write_protocol
@@ -29,6 +28,7 @@ from digital_review.services.cases import force_review
 from digital_review.services.conduct import CONDUCT
 from digital_review.services.letters import may_write_letter
 from digital_review.urls_names import case_tab_url
+from digital_review.views import case_contents
 from digital_review.views.case_acts import asking_acts
 from digital_review.views.overview import asked_of
 from portal.access.acts import ask
@@ -64,7 +64,7 @@ def _forms(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
 
 def _anamneses(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
     return {
-        "anamneses": case_page.anamneses_of(request.user, row.case),
+        "anamneses": case_contents.anamneses_of(request.user, row.case),
         "may_write": can(request.user, ANAMNESIS, row.case),
     }
 
@@ -76,18 +76,18 @@ def _slides(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
 
 
 def _meetings(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
-    return {"items": case_page.meetings_of(request.user, row.case)}
+    return {"items": case_contents.meetings_of(request.user, row.case)}
 
 
 def _letters(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
     return {
-        "letters": case_page.letters_of(request.user, row.case),
+        "letters": case_contents.letters_of(request.user, row.case),
         "may_write": may_write_letter(request.user, row.case),
     }
 
 
 def _history(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
-    passed = case_page.passages_of(row.case)
+    passed = case_contents.passages_of(row.case)
     return {
         "passed": passed,
         "passages": [each.passage for each in reversed(passed)],
@@ -134,15 +134,15 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
     row, flows = _row(request, pk)
     tab = TABS.get(request.GET.get("tab", ""), TABS["forms"])
     _note_opened(request, row, tab)
-    standing = case_page.standing(row.case)
+    standing = case_contents.standing(row.case)
     context = {
         "row": row,
         "case": row.case,
         "patient": row.patient,
-        "acts": case_page.acts_of(
+        "acts": case_contents.acts_of(
             request.user, row.case, standing, asking_acts(request.user, row.case)
         ),
-        "warnings": case_page.warnings_of(request.user, row, standing),
+        "warnings": case_contents.warnings_of(request.user, row, standing),
         "may_write_protocol": may_write_protocol(request.user, row.case),
         "tabs": TABS.values(),
         "tab": tab,
@@ -245,7 +245,7 @@ def opened_version(request: HttpRequest) -> int:
 
 def _row(request: HttpRequest, pk: int) -> tuple[CaseRow, Flows]:
     require(request.user, SEE)
-    found = case_page.case_of(request.user, pk)
+    found = case_contents.case_of(request.user, pk)
     if found is None:
         raise Http404
     return found
@@ -258,7 +258,7 @@ def _tab_context(request: HttpRequest, row: CaseRow, tab: Tab) -> dict[str, Any]
 
 
 def _others(request: HttpRequest, flows: Flows) -> list[CaseRow]:
-    return case_page.others_of(request.user, asked_of(request, flows), flows)
+    return case_contents.others_of(request.user, asked_of(request, flows), flows)
 
 
 def _in_part(request: HttpRequest) -> bool:

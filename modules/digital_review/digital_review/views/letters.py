@@ -10,9 +10,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from digital_review.models import Case, Letter
 from digital_review.models.reach import SEE
-from digital_review.selectors.case_page import with_documents
 from digital_review.services.letters import issue_letter, may_write_letter, preview_letter
 from digital_review.urls_names import case_tab_url
+from digital_review.views.case_contents import with_documents
 from portal.access.decision import can, visible
 from portal.audit.services import Access, log_access
 from portal.documents.services import response

@@ -18,7 +18,6 @@ from digital_review.forms.slides import NewSlideForm, SlideForm
 from digital_review.models import Case, Slide
 from digital_review.models.reach import PATHOLOGY
 from digital_review.selectors.room import place_of
-from digital_review.selectors.slides import slides_of, tile_file, viewer_source
 from digital_review.services.shared_view import (
     SlideView,
     running_meeting_of,
@@ -33,6 +32,7 @@ from digital_review.services.slides import (
     tick_slides_received,
 )
 from digital_review.urls_names import case_tab_url
+from digital_review.views.slide_contents import slides_of, tile_file, viewer_source
 from portal.access.acts import ask
 from portal.access.decision import can, require, visible
 from portal.access.forms import ReasonForm
