@@ -120,8 +120,13 @@ def test_a_condition_is_chosen_instead_of_written(
         visitor.open(reverse("forms:editor", args=[draft.pk]) + "?at=0.1")
         builder = page.locator('[data-rule-of="show_if"] details')
         builder.locator("summary").click()
-        builder.get_by_label("Item").select_option("A18")
-        builder.get_by_label("Value").fill("2")
+        expect(builder.get_by_label("Item")).to_have_value("A18")
+        with page.expect_response("**/rule/"):
+            builder.get_by_label("Item").select_option("precrf.A49")
+        expect(builder.get_by_label("Value")).to_have_value("yes")
+        with page.expect_response("**/rule/"):
+            builder.get_by_label("Item").select_option("A18")
+        builder.locator("input").fill("2")
         builder.get_by_role("button", name="Put it into the rule").click()
         expect(page.get_by_label("Show only if")).to_have_value("A18 == 2")
         expect(page.locator('.outline__line[data-at="0.1"] .outline__marks svg')).to_be_visible()

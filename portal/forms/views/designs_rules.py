@@ -149,7 +149,8 @@ def _builder(
         for name, value in request.POST.items()
         if name.startswith("cond.")
     }
-    offered = {name: term for name, term in state.terms.items() if comparisons_for(term)}
+    terms = sorted(state.terms.items(), key=lambda each: "." in each[0])  # its own items first
+    offered = {name: term for name, term in terms if comparisons_for(term)}
     chosen = sent.get("name", "") if sent.get("name") in offered else next(iter(offered), "")
     error, built = "", ""
     if build and chosen:
