@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import statistics
 import tempfile
@@ -42,6 +43,7 @@ SENTENCE = "Hypocellular marrow with patchy erythropoiesis, no blasts, no fibros
 
 def run() -> dict[str, Any]:
     """Median and 95th percentile in milliseconds."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it names every request
     room = _room()
     cookies = [_session(room, number) for number in range(PEOPLE)]
     connection.close()
