@@ -6,7 +6,7 @@ from tests.authorisation.expectations import Expectations, Row, Topic, pk_of, po
 
 _PUBLISHERS = frozenset({"forms.publisher", "digital_review.review_manager"})
 _DESIGNERS = _PUBLISHERS | {"forms.designer"}
-_DESIGN, _DRAFT = pk_of("draft_form"), pk_of("draft_form_version")
+_DESIGN, _DRAFT = pk_of("draft_design"), pk_of("draft_form_version")
 
 FORMS: dict[str, Row] = {
     "forms:designs": Row(_DESIGNERS),

@@ -18,7 +18,7 @@ def forms_of(unit: Unit) -> dict[str, Any]:
         design = FormDesign.objects.create(
             area="digital_review", unit=unit, code=f"form_{state}", title=f"Form {state}"
         )
-        made[f"{state}_form"] = design
+        made[f"{state}_design"] = design
         made[f"{state}_form_version"] = FormVersion.objects.create(
             design=design,
             number=1,
