@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from portal.forms.editor_acts import MISSING, Outcome
 from portal.forms.editor_forms import PartForm
-from portal.forms.editor_words import FUNCTIONS, KINDS, PARTS, RULES, TYPES
-from portal.forms.fault_words import place_of, words_of
+from portal.forms.editor_words import FUNCTIONS, KINDS, PARTS, RULES
+from portal.forms.fault_words import TYPES, place_of, words_of
 from portal.forms.kinds import names_of
 from portal.forms.models import FormVersion
 from portal.forms.rules.definition import Form, Group, Item

@@ -10,7 +10,6 @@ from django.utils.translation import pgettext_lazy
 
 from portal.forms.rules.definition import Appearance, Kind, Severity
 from portal.forms.rules.difference import Risk
-from portal.forms.rules.terms import Type
 
 KINDS: Mapping[Kind, Any] = {
     Kind.TEXT: _("text"),
@@ -46,18 +45,6 @@ RISKS: Mapping[Risk, Any] = {
     Risk.ROWS_CHANGED: _("one answer became rows, or rows one answer"),
     Risk.HIDDEN: _("answers may be hidden, and count no more"),
     Risk.RECOMPUTED: _("computed values become others"),
-}
-TYPES: Mapping[Type, Any] = {
-    Type.NUMBER: _("a number"),
-    Type.TEXT: _("a text"),
-    Type.TRUTH: _("yes or no"),
-    Type.DATE: _("a date"),
-    Type.PARTIAL_DATE: _("a partial date"),
-    Type.TIME: _("a time"),
-    Type.DATETIME: _("a date with time"),
-    Type.CHOICE: _("a choice"),
-    Type.CHOICES: _("several choices"),
-    Type.DOCUMENT: _("a file or signature"),
 }
 PARTS: Mapping[str, Any] = {
     "form": _("Form"),

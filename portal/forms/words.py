@@ -18,9 +18,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from portal.forms.rules.dates import PartialDate
 from portal.forms.rules.definition import Form, Item, Kind, Severity
-from portal.forms.rules.faults import Fault
 from portal.forms.rules.filling import Finding
-from portal.forms.rules.terms import Type
 from portal.forms.rules.values import BadValue, Habits, Missing, Reference, Value, typed
 from portal.records.personal import HIDDEN, Masked
 from portal.typed import number_typed
@@ -59,34 +57,6 @@ stand. A check says the designer's own words."""
 HIDDEN_FINDINGS: Mapping[Severity, Any] = {
     Severity.HARD: lazy("There is something wrong with this answer, which you may not see."),
     Severity.SOFT: lazy("There is a question about this answer, which you may not see."),
-}
-
-TYPES: Mapping[str, Any] = {
-    Type.NUMBER: lazy("a number"),
-    Type.TEXT: lazy("a text"),
-    Type.TRUTH: lazy("yes or no"),
-    Type.DATE: lazy("a date"),
-    Type.PARTIAL_DATE: lazy("a partial date"),
-    Type.TIME: lazy("a time"),
-    Type.DATETIME: lazy("a date with time"),
-    Type.CHOICE: lazy("a choice"),
-    Type.CHOICES: lazy("several choices"),
-    Type.DOCUMENT: lazy("a file or signature"),
-}
-
-PLACES: Mapping[str, Any] = {
-    "section": lazy("section"),
-    "group": lazy("group"),
-    "item": lazy("item"),
-    "row": lazy("row"),
-    "check": lazy("check"),
-    "choice": lazy("choice"),
-    "code list": lazy("code list"),
-    "state": lazy("state"),
-    "transition": lazy("transition"),
-    "timer": lazy("timer"),
-    "fact": lazy("fact"),
-    "action": lazy("action"),
 }
 
 
@@ -223,21 +193,3 @@ def limit_in_words(form: Form, item: Item, limit: str) -> str:
         value = typed(form, item, limit, Habits(zone=timezone.get_current_timezone()))
         words = _plain(value) if value is not None else limit
     return f"{words} {item.unit}".strip()
-
-
-def fault_in_words(fault: Fault) -> str:
-    """What is wrong with a design, and where: ``section 2, item A18: …``."""
-    facts = {key: _fact(value) for key, value in fault.facts.items()}
-    words = _(fault.sentence) % facts
-    where = ", ".join(f"{PLACES.get(what, what)} {which}".strip() for what, which in fault.place)
-    return f"{where}: {words}" if where else words
-
-
-def _fact(value: object) -> object:
-    """A fact's words; the names of types are translated, all else is the designer's own."""
-    if not isinstance(value, str):
-        return value
-    types = value.split(" or ") if value not in TYPES else [value]
-    if not all(each in TYPES for each in types):
-        return value
-    return _(" or ").join(str(TYPES[each]) for each in types)

@@ -12,6 +12,7 @@ import pytest
 from django.utils import translation
 
 import portal.forms.rules
+from portal.forms.fault_words import PLACES, sentence_of
 from portal.forms.rules.answers import At
 from portal.forms.rules.dates import PartialDate
 from portal.forms.rules.definition import Severity
@@ -22,10 +23,8 @@ from portal.forms.rules.values import BadValue, Missing, Reference
 from portal.forms.words import (
     BAD_VALUES,
     FINDINGS,
-    PLACES,
     TYPES,
     bad_value_in_words,
-    fault_in_words,
     finding_in_words,
     in_words,
 )
@@ -66,15 +65,13 @@ def test_every_fault_has_a_sentence_and_every_type_a_name() -> None:
     assert set(TYPES) == set(Type)
     for code in SENTENCES:
         facts = dict.fromkeys(re.findall(r"%\((\w+)\)s", SENTENCES[code]), "x")
-        assert "%(" not in fault_in_words(Fault((("section", "2"), ("item", "A18")), code, facts))
+        assert "%(" not in sentence_of(Fault((("section", "2"), ("item", "A18")), code, facts))
 
 
 def test_a_fault_says_where_it_is_in_the_readers_language() -> None:
     fault = Fault((("section", "2"), ("item", "A18")), "wrong_type",
                   {"what": "A18", "wanted": "a number or a date", "found": "a text"})  # fmt: skip
-    assert (
-        fault_in_words(fault) == "section 2, item A18: A18 must be a number or a date, not a text"
-    )
+    assert sentence_of(fault) == "section 2, item A18: A18 must be a number or a date, not a text"
     assert set(PLACES) >= {"section", "item", "state", "transition", "timer"}
 
 

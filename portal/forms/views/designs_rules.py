@@ -14,14 +14,15 @@ from django.views.decorators.http import require_POST
 
 from portal.forms.editor_acts import address_from
 from portal.forms.editor_state import EditorState
-from portal.forms.editor_words import COMPARISONS, TYPES
-from portal.forms.fault_words import bad_value_in_words, words_of
+from portal.forms.editor_words import COMPARISONS
+from portal.forms.fault_words import TYPES, words_of
 from portal.forms.kinds import FORMS
 from portal.forms.rules.definition import Item, Kind
 from portal.forms.rules.terms import OF_KIND, Term, Type
 from portal.forms.rules.trial import REASON, ROWS, Trial, comparisons_for, condition, joined, tried
 from portal.forms.rules.values import BadValue, Habits
 from portal.forms.views.designs import draft_of
+from portal.forms.words import bad_value_in_words
 
 _HINTS: Mapping[Type, str] = {
     Type.NUMBER: "3,5",
