@@ -82,7 +82,7 @@ def _cases_of(field: str) -> Any:
 
         def reasons(self, held: Any, privilege: str, obj: Any) -> list[str]:
             scope = ByUnit(field)
-            cases = obj.cases.select_related("review_type__unit")
+            cases = obj.cases.filter(deleted_at__isnull=True).select_related("review_type__unit")
             return [line for case in cases for line in scope.reasons(held, privilege, case)]
 
     return ByCase()

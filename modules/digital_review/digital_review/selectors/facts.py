@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting, ReviewType
+from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting, Outcome, ReviewType
 from digital_review.rules.conduct import (
     FormStanding,
     Role,
@@ -100,11 +100,11 @@ def _types_of(design: FlowDesign) -> QuerySet[ReviewType]:
 
 
 def _outcomes(review_type: ReviewType) -> list[str]:
-    return [*review_type.outcomes.order_by("order", "pk").values_list("code", flat=True)]
+    return [*Outcome.objects.filter(review_type=review_type).values_list("code", flat=True)]
 
 
 def _slots(review_type: ReviewType) -> QuerySet[FormSlot]:
-    return review_type.slots.select_related("design")
+    return FormSlot.objects.filter(review_type=review_type).select_related("design")
 
 
 def _published(design: FormDesign) -> Form | None:

@@ -81,7 +81,8 @@ def start_case(
     )
     record("digital_review.case_started", case, data={"review": review_type.code})
     log_access(Access.CREATE, case, patient=person.number)
-    for slot in review_type.slots.filter(begins=FormSlot.Begins.START).select_related("design"):
+    slots = FormSlot.objects.filter(review_type=review_type, begins=FormSlot.Begins.START)
+    for slot in slots.select_related("design"):
         open_form(actor=actor, case=case, slot=slot, known=known)
     refresh(actor, case)
     announce_case(case, "started")
@@ -135,7 +136,9 @@ def _refuse_other(found: Patient, facts: PatientFacts, hospital: Unit) -> None:
 
 def follow_up_slots(review_type: ReviewType) -> list[FormSlot]:
     """The forms that the hospital fills in again: the follow-ups of the review."""
-    slots = review_type.slots.filter(repeats=True, filled_by=FormSlot.FilledBy.HOSPITAL)
+    slots = FormSlot.objects.filter(
+        review_type=review_type, repeats=True, filled_by=FormSlot.FilledBy.HOSPITAL
+    )
     return [*slots.select_related("design")]
 
 

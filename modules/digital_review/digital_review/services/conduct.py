@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from digital_review.models import AgendaItem, Case, CaseForm, CasePassage, FormSlot
+from digital_review.models import AgendaItem, Case, CaseForm, CasePassage, FormSlot, Outcome
 from digital_review.models.reach import SEE
 from digital_review.rules.conduct import Do, Role
 from digital_review.selectors.facts import Standing, decided, facts_of, standing_of, words_at
@@ -197,6 +197,7 @@ def _schedule(actor: Any, case: Case) -> None:
     """
     open_items = AgendaItem.objects.filter(case=case, status=AgendaItem.Status.TO_DISCUSS)
     meeting = next_meeting(case.review_type_id, timezone.now())
+    # whoever was taken off that list is not put back by the flow
     if meeting is None or open_items.exists() or meeting.items.filter(case=case).exists():
         return
     last = meeting.items.aggregate(last=Max("position"))["last"] or 0
@@ -290,7 +291,7 @@ def _kept(case: Case, standing: Standing) -> dict[str, Any]:
     }
     if decided(review_type, standing):
         code = words_at(standing, review_type.diagnosis)[0]
-        outcome = review_type.outcomes.filter(code=code).first()
+        outcome = Outcome.objects.filter(review_type=review_type, code=code).first()
         if outcome is not None and (outcome != case.outcome or case.classified_on is None):
             found |= {"outcome": outcome, "classified_on": timezone.localdate()}
         if outcome is not None and outcome.met:

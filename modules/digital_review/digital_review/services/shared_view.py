@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from digital_review.models import Meeting, Slide
+from digital_review.models import AgendaItem, Meeting, Slide
 from digital_review.selectors.room import place_of
 from portal.access.decision import visible
 from portal.live.services import publish
@@ -45,7 +45,8 @@ def share_view(*, actor: Any, meeting_id: int, view: SlideView) -> None:
     if not place_of(actor, meeting).leads:
         raise Refused(_("Only who leads the meeting shows a slide to all."), code="not_leading")
     slides = visible(actor, Slide.objects.filter(pk=view.slide))
-    if not slides.filter(case__agenda_items__in=meeting.items.all()).exists():
+    items = AgendaItem.objects.filter(meeting=meeting)
+    if not slides.filter(case__agenda_items__in=items).exists():
         raise Refused(
             _("This slide is of no patient on the meeting's list."), code="not_of_meeting"
         )
