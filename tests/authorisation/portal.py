@@ -14,7 +14,8 @@ TRACERSHOP = tracershop.EVERYBODY
 PORTAL_ADMIN = frozenset({"access.portal_administrator"})
 UNIT_ADMIN = frozenset({"access.unit_administrator"})
 ADMINISTERS = PORTAL_ADMIN | UNIT_ADMIN
-MODULE_ADMINS = frozenset({"tracershop.production_admin", "tracershop.site_admin"})
+REVIEW_MANAGER = frozenset({"digital_review.review_manager"})
+MODULE_ADMINS = REVIEW_MANAGER | {"tracershop.production_admin", "tracershop.site_admin"}
 GRANTERS = ADMINISTERS | MODULE_ADMINS
 OWNER = frozenset({"accounts.account_owner"})
 ACCOUNT_ADMIN = frozenset({"accounts.account_administrator"})
@@ -27,7 +28,7 @@ SIGNS_CONFIGURATION = frozenset({"operations.configuration_signer"})
 OPERATOR = frozenset({"operations.operator"})
 SEES_STATUS = OPERATOR | SIGNS_CONFIGURATION | {"tracershop.site_admin"}
 KEY_ADMIN = frozenset({"signing.key_administrator"})
-PRODUCTION = MODULE_ADMINS | {"tracershop.production_user"}
+PRODUCTION = tracershop.PRODUCTION
 INBOX = OPERATOR | PRODUCTION | {"inbox.operator"}
 
 
@@ -188,7 +189,12 @@ EXPECTED = Expectations(
         "operations:access_entry": Row(AUDITORS, args=pk_of("access_entry"), others=AUDITORS),
         "operations:who_saw": Row(AUDITORS),
         "operations:history": Row(AUDITORS | TRACERSHOP, args=_customer_history, others=AUDITORS),
-        "operations:removed": Row(tracershop.MAPPERS | tracershop.ADMIN),
+        "operations:removed": Row(
+            tracershop.MAPPERS
+            | tracershop.ADMIN
+            | REVIEW_MANAGER
+            | {"digital_review.review_pathologist"}
+        ),
         "operations:removed_of": Row(
             tracershop.MAPPERS,
             args=lambda o, p: {"model": "tracershop.roommapping"},
