@@ -226,7 +226,7 @@ def test_a_module_is_installed_used_and_removed_and_what_it_did_stays_readable(
 ) -> None:
     driver = str(Path(__file__).with_name("use_module.py"))
     used = scratch.told(driver, "with", NAME)
-    assert used["modules"] == ["tracershop", NAME]
+    assert used["modules"] == ["digital_review", "tracershop", NAME]
     assert used["quarantined"] == {}
     assert "no issues" in used["check"]
     assert f"{NAME}.0001_initial" in used["migrate"]
@@ -239,7 +239,7 @@ def test_a_module_is_installed_used_and_removed_and_what_it_did_stays_readable(
 
     scratch.run("-m", "pip", "uninstall", "--yes", "--quiet", "hospital-portal-wound-care")
     left = scratch.told(driver, "without", NAME)
-    assert left["modules"] == ["tracershop"]
+    assert left["modules"] == ["digital_review", "tracershop"]
     assert left["quarantined"] == {}
     assert "no issues" in left["check"]
     assert "No migrations to apply" in left["migrate"]

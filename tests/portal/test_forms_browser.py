@@ -133,8 +133,8 @@ def test_what_could_not_be_sent_is_there_and_sent_after_a_reload(
     expect(tab.locator("#sheet-state")).to_contain_text("Not sent: 1 changes")
     tab.reload()
     expect(tab.locator("#i-hb")).to_have_value("7,2")
+    # leaving sent it once more, past the route: the page cannot know that it came through
     expect(tab.locator("#sheet-state")).to_contain_text("Not sent: 1 changes")
-    assert typed(world.nurse) == {}
     tab.unroute("**/check/")
     expect(tab.locator("#sheet-state")).to_have_text("All kept. It is not saved yet.")
     expect(tab.locator("#v-hb_double")).to_have_text("14.4")

@@ -12,7 +12,7 @@ import pytest
 from django.utils import translation
 
 import portal.forms.rules
-from portal.forms.fault_words import PLACES, sentence_of
+from portal.forms.fault_words import PLACES, TYPES, sentence_of
 from portal.forms.rules.answers import At
 from portal.forms.rules.dates import PartialDate
 from portal.forms.rules.definition import Severity
@@ -23,7 +23,6 @@ from portal.forms.rules.values import BadValue, Missing, Reference
 from portal.forms.words import (
     BAD_VALUES,
     FINDINGS,
-    TYPES,
     bad_value_in_words,
     finding_in_words,
     in_words,

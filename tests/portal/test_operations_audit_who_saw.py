@@ -268,6 +268,9 @@ def test_files_leave_by_the_ways_that_note_it() -> None:
         "portal/documents/services.py",  # response()
         "portal/documents/spreadsheet.py",  # workbook_response()
         "portal/operations/views/audit.py",  # the logs themselves, which it notes
+        "portal/forms/views/sheet_papers.py",  # a form on paper, its files: each noted
+        "modules/digital_review/digital_review/views/overview.py",  # the list, noted by patient
+        "modules/digital_review/digital_review/views/form_signing.py",  # the scan, noted
     }
     kinds = ("application/pdf", "spreadsheetml", "text/csv", "Content-Disposition", "FileResponse")
     root = Path(__file__).resolve().parents[2]
@@ -281,8 +284,15 @@ def test_files_leave_by_the_ways_that_note_it() -> None:
 
 
 def _not_handed_out() -> set[str]:
-    """Files that name such a kind to read one."""
-    return {"portal/documents/forms.py"}
+    """Files that name such a kind to read one, or hand out what holds nothing of a patient."""
+    return {
+        "portal/documents/forms.py",
+        "portal/forms/services/files.py",
+        "modules/digital_review/digital_review/services/signing.py",
+        # designs of forms and flows
+        "portal/forms/views/designs.py",
+        "portal/flows/views/designs.py",
+    }
 
 
 def test_the_address_of_the_page_is_stable() -> None:

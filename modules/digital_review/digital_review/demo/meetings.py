@@ -82,6 +82,12 @@ def _date_back(meeting: Meeting, held_at: datetime) -> None:
     for place, item in enumerate(_items(meeting), 1):
         item.discussed_at = held_at + timedelta(minutes=18 * place)
         item.save()
+        if item.form is not None:
+            item.form.asked_at = held_at
+            item.form.save()
+        if item.case.round_began_at is not None:
+            item.case.round_began_at = item.discussed_at
+            item.case.save()
 
 
 def _running(scene: Scene) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -213,8 +214,10 @@ def _save_written(meeting: Meeting, *, must: bool = False) -> None:
 
 def _may_write(actor: Any, form: CaseForm) -> None:
     """Who holds the pen, or leads, while the patient is on the table."""
-    item = AgendaItem.objects.filter(form=form).select_related("meeting__review_type__unit").first()
-    if item is None or item.meeting.shown_id != item.pk:
+    # a patient who was postponed comes back on another list with the same form
+    shown = AgendaItem.objects.filter(form=form, meeting__shown=F("pk"))
+    item = shown.select_related("meeting__review_type__unit").first()
+    if item is None:
         raise Refused(_("The minutes are written at the meeting."), code="not_shown")
     place = place_of(actor, item.meeting)
     if not (place.holds_pen or place.leads):
