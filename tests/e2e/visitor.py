@@ -18,6 +18,7 @@ SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 # Playwright stills animations for a screenshot with a style that the page's policy rightly refuses
 _PLAYWRIGHTS_OWN = re.compile(r"Applying inline style violates .*style-src", re.DOTALL)
 _MARK = "e2eLoadedOnce"
+_STILL = "Promise.allSettled(document.getAnimations().map((each) => each.finished)).then(() => 0)"
 _JUDGED = {("desktop", "light"), ("phone", "dark")}
 _TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -85,6 +86,8 @@ class Visitor:
         """What axe finds wrong with the page as it stands (WCAG 2.2 AA and good practice)."""
         if not self.page.evaluate("typeof window.axe === 'object'"):
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        # what is still fading in has other colours than it will have
+        self.page.evaluate(_STILL)
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         return [
             f"{self.path()}: {fault['id']} ({fault['help']}): {node['html'][:200]}"
