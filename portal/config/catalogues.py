@@ -27,6 +27,7 @@ LANGUAGES = ("da", "nl", "cs")
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     "gettext_lazy": None,
+    "lazy": None,  # gettext_lazy, beside gettext as _
     "gettext_noop": None,
     "ngettext_lazy": (1, 2),
     "pgettext_lazy": ((1, "c"), 2),

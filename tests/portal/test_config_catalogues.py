@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
 from portal.config import catalogues
-from portal.config.catalogues import Domain
+from portal.config.catalogues import KEYWORDS, ROOT, Domain
 
 
 @pytest.fixture
@@ -96,3 +97,17 @@ def test_an_unknown_word_on_the_command_line_shows_how_it_is_used(
 ) -> None:
     assert catalogues.main(["frobnicate"]) == 2
     assert "update" in capsys.readouterr().err
+
+
+@pytest.mark.requirement("PT-046")
+def test_no_string_hides_behind_a_name_that_the_catalogues_do_not_know() -> None:
+    """``gettext_lazy as later`` would leave its strings in English, and nobody told."""
+    alias = re.compile(r"\bn?p?gettext\w* as (\w+)")
+    unknown = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("portal", "modules")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in alias.findall(path.read_text(encoding="utf-8"))
+        if name not in KEYWORDS
+    }
+    assert unknown == set()

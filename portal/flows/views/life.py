@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods
 
 from portal.access.acts import ask
@@ -28,7 +28,7 @@ from portal.records.errors import Refused
 
 
 class FileForm(ReasonForm):
-    file = forms.FileField(label=_lazy("File"))
+    file = forms.FileField(label=lazy("File"))
     version = forms.IntegerField(widget=forms.HiddenInput)
     field_order = ("file", "reason")
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _later
+from django.utils.translation import gettext_lazy as lazy
 
 from digital_review.models import AgendaItem, Case, CaseForm, FormSlot, Meeting, Patient
 from digital_review.selectors.form_marks import FormMark, marks_of
@@ -26,11 +26,11 @@ from portal.flows.rules.definition import Machine, StateKind
 from portal.flows.selectors import machine_of
 
 TABS = {
-    "next": _later("Next meeting"),
-    "in_review": _later("In review"),
-    "future": _later("Later meetings"),
-    "past": _later("Discussed"),
-    "all": _later("All"),
+    "next": lazy("Next meeting"),
+    "in_review": lazy("In review"),
+    "future": lazy("Later meetings"),
+    "past": lazy("Discussed"),
+    "all": lazy("All"),
 }
 DEFAULT_TAB = "in_review"
 DEFAULT_SORT = "review"
@@ -85,37 +85,37 @@ def _yes(truth: Any) -> str:
 
 
 COLUMNS = (
-    Column("number", _later("Number"), lambda row: row.patient.number, ("patient__number",)),
+    Column("number", lazy("Number"), lambda row: row.patient.number, ("patient__number",)),
     # personal data are never sorted by
-    Column("initials", _later("Initials"), lambda row: row.patient.initials),
-    Column("born", _later("Date of birth"), lambda row: row.patient.born_on),
+    Column("initials", lazy("Initials"), lambda row: row.patient.initials),
+    Column("born", lazy("Date of birth"), lambda row: row.patient.born_on),
     Column(
         "hospital",
-        _later("Hospital"),
+        lazy("Hospital"),
         lambda row: str(row.patient.hospital),
         ("patient__hospital__name",),
     ),
-    Column("diagnosis", _later("Diagnosis"), lambda row: row.diagnosis, ("working_diagnosis",)),
+    Column("diagnosis", lazy("Diagnosis"), lambda row: row.diagnosis, ("working_diagnosis",)),
     Column(
         "forms",
-        _later("Forms"),
+        lazy("Forms"),
         lambda row: "; ".join(f"{mark.title}: {mark.words}" for mark in row.marks),
         on_paper=False,
     ),
-    Column("state", _later("State"), lambda row: row.state, ("flow_state",)),
-    Column("review", _later("Review"), lambda row: _day(row.review_at), ("review_at",)),
-    Column("status", _later("Status"), lambda row: row.review_status_words),
-    Column("days", _later("Days left"), lambda row: row.days_left, ("review_at",), on_paper=False),
+    Column("state", lazy("State"), lambda row: row.state, ("flow_state",)),
+    Column("review", lazy("Review"), lambda row: _day(row.review_at), ("review_at",)),
+    Column("status", lazy("Status"), lambda row: row.review_status_words),
+    Column("days", lazy("Days left"), lambda row: row.days_left, ("review_at",), on_paper=False),
     Column(
         "registered",
-        _later("Registered"),
+        lazy("Registered"),
         lambda row: row.case.registered_on,
         ("registered_on",),
         optional=True,
     ),
     Column(
         "type",
-        _later("Review type"),
+        lazy("Review type"),
         lambda row: str(row.case.review_type),
         ("review_type__name",),
         optional=True,
@@ -123,14 +123,14 @@ COLUMNS = (
     ),
     Column(
         "complete",
-        _later("Complete"),
+        lazy("Complete"),
         lambda row: _yes(row.case.information_complete),
         ("information_complete",),
         optional=True,
     ),
     Column(
         "slides",
-        _later("Slides received"),
+        lazy("Slides received"),
         lambda row: _day(row.case.slides_received_at),
         ("slides_received_at",),
         optional=True,
@@ -138,7 +138,7 @@ COLUMNS = (
     ),
     Column(
         "protocol",
-        _later("Protocol"),
+        lazy("Protocol"),
         lambda row: row.case.protocol,
         ("protocol",),
         optional=True,

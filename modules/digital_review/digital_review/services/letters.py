@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _later
+from django.utils.translation import gettext_lazy as lazy
 
 from digital_review.models import AgendaItem, Case, CaseForm, Letter, Outcome
 from digital_review.models.reach import MANAGE, PERSONAL, SIGN_REVIEW
@@ -37,8 +37,8 @@ from portal.signing.services import State, printed, verify
 
 TEMPLATE = Path(__file__).parent.parent / "documents" / "letter.typ"
 _TITLES = {
-    Letter.Kind.ONCOLOGIST: _later("Outcome of the central review"),
-    Letter.Kind.PATHOLOGIST: _later("Outcome of the central review differs"),
+    Letter.Kind.ONCOLOGIST: lazy("Outcome of the central review"),
+    Letter.Kind.PATHOLOGIST: lazy("Outcome of the central review differs"),
 }
 _NOT_PRINTED = frozenset({Kind.SIGNATURE, Kind.FILE})
 
@@ -136,7 +136,7 @@ def issue_letter(*, actor: Any, case_id: int, kind: str) -> Letter:
         return letter
     told = {"letter": letter.pk, "kind": kind, "number": document.number}
     record("digital_review.letter_issued", case, data=told)
-    _tell(letter, _later("There is a letter about patient %(patient)s."), actor)
+    _tell(letter, lazy("There is a letter about patient %(patient)s."), actor)
     announce_case(case, "letter")
     return letter
 
@@ -152,7 +152,7 @@ def withdraw_letters(*, form: CaseForm, reason: str, actor: Any) -> int:
             continue
         withdrawn += 1
         record("digital_review.letter_withdrawn", letter.case, data={"letter": letter.pk})
-        _tell(letter, _later("The letter about patient %(patient)s is withdrawn."), actor)
+        _tell(letter, lazy("The letter about patient %(patient)s is withdrawn."), actor)
     if withdrawn:
         announce_case(form.case, "letter")
     return withdrawn
@@ -164,7 +164,7 @@ def _tell(letter: Letter, text: Any, actor: Any) -> None:
         text,
         {"patient": letter.case.patient.number},
         path=reverse("digital_review:letter", args=[letter.pk]),
-        subject=_later("Digital Review: a letter"),
+        subject=lazy("Digital Review: a letter"),
         but=actor,
     )
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _later
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from digital_review.forms.patient import ProtocolForm
@@ -98,32 +98,44 @@ def _history(request: HttpRequest, row: CaseRow) -> dict[str, Any]:
 TABS = {
     tab.code: tab
     for tab in (
-        Tab("forms", _later("Forms"), "clipboard", "digital_review/case/_forms.html", _forms),
+        Tab("forms", lazy("Forms"), "clipboard", "digital_review/case/_forms.html", _forms),
         Tab(
             "anamnesis",
-            _later("Anamnesis"),
+            lazy("Anamnesis"),
             "pencil",
             "digital_review/case/_anamneses.html",
             _anamneses,
         ),
         Tab(
             "laboratory",
-            _later("Laboratory"),
+            lazy("Laboratory"),
             "flask",
             "digital_review/case/_laboratory.html",
             "digital_review.views.outside.laboratory_tab",
             outside=True,
         ),
-        Tab("slides", _later("Slides"), "microscope", "digital_review/case/_slides.html", _slides),
+        Tab(
+            "slides",
+            lazy("Slides"),
+            "microscope",
+            "digital_review/case/_slides.html",
+            _slides,
+        ),
         Tab(
             "meetings",
-            _later("Meetings"),
+            lazy("Meetings"),
             "calendar",
             "digital_review/case/_meetings.html",
             _meetings,
         ),
-        Tab("letters", _later("Letters"), "mail", "digital_review/case/_letters.html", _letters),
-        Tab("history", _later("Course"), "flow", "digital_review/case/_history.html", _history),
+        Tab(
+            "letters",
+            lazy("Letters"),
+            "mail",
+            "digital_review/case/_letters.html",
+            _letters,
+        ),
+        Tab("history", lazy("Course"), "flow", "digital_review/case/_history.html", _history),
     )
 }
 
