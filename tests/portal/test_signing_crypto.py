@@ -297,7 +297,7 @@ def test_a_pin_is_taken_exactly_when_no_rule_is_broken(pin):
 # --- the signer's key ---------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("PT-030")
+@pytest.mark.requirement("PT-030", "DR-112", "DR-174")
 def test_the_right_pin_signs_and_the_public_key_verifies(sealed):
     data = crypto.canonical(RELEASE)
     proof = crypto.open_and_sign(sealed, PIN, PEPPER, data)
@@ -335,7 +335,7 @@ def test_the_pin_without_the_servers_pepper_opens_nothing(sealed):
         crypto.create_user_key(PIN, b"", parameters=QUICK)
 
 
-@pytest.mark.requirement("PT-030")
+@pytest.mark.requirement("PT-030", "DR-111")
 def test_the_private_key_is_not_readable_in_what_is_stored(sealed):
     stored = json.dumps(dataclasses.asdict(sealed))
     assert "PRIVATE" not in stored
