@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.connectors.models import QueuedWrite
 from portal.connectors.selectors import system_codes
+from portal.inbox.forms import ReasonForm
 
 
 class FilterForm(forms.Form):
@@ -27,17 +28,6 @@ class FilterForm(forms.Form):
     def chosen(self) -> dict[str, str]:
         self.is_valid()
         return {name: self.cleaned_data.get(name, "") for name in self.fields}
-
-
-class ReasonForm(forms.Form):
-    """Why: it stands in the audit trail."""
-
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Stands in the audit trail. Nothing about patients."),
-    )
 
 
 class CorrectionForm(ReasonForm):

@@ -17,11 +17,12 @@ from portal.access.acts import ask
 from portal.access.decision import can, require
 from portal.audit.services import Access, log_access
 from portal.connectors import selectors
-from portal.connectors.forms import CorrectionForm, FilterForm, ReasonForm
+from portal.connectors.forms import CorrectionForm, FilterForm
 from portal.connectors.models import QueuedWrite
 from portal.connectors.problems import OutsideFailure
 from portal.connectors.selectors import HANDLE, SEE
 from portal.connectors.services import operating, probing
+from portal.inbox.forms import ReasonForm
 from portal.records.errors import Refused
 
 PAGE_SIZE = 50

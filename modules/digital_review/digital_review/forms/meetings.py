@@ -24,10 +24,6 @@ def _reason() -> forms.CharField:
     return forms.CharField(label=_("Reason"), max_length=500)
 
 
-class ReasonForm(forms.Form):
-    reason = _reason()
-
-
 class MeetingForm(forms.Form):
     """What is planned (DR-051). With a meeting it is changed, which needs a reason."""
 

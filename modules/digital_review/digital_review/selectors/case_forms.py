@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +23,7 @@ from digital_review.models.reach import (
 )
 from digital_review.selectors.tasks import forms_to_sign
 from portal.access.decision import held_by, visible
+from portal.operations.columns import Column, Columns
 from portal.organisation.models import Unit
 
 _BY, _SIGNED = FormSlot.FilledBy, FormSlot.SignedBy
@@ -50,31 +50,19 @@ STATUSES = (
 )
 
 
-@dataclass(frozen=True)
-class Column:
-    code: str
-    label: Any
-    fields: tuple[str, ...] = ()
-    """What it is sorted by; none: it cannot be."""
-
-
-COLUMNS = (
-    Column("patient", _("Patient"), ("case__patient__number", "slot__order")),
-    Column("initials", _("Initials")),
-    Column("hospital", _("Hospital"), ("case__patient__hospital__name", "due_on")),
-    Column("form", _("Form"), ("slot__title", "number")),
-    Column("status", _("Status"), ("status", "due_on")),
-    Column("asked", _("Asked"), ("asked_at",)),
-    Column("due", _("Due"), ("due_on", "asked_at")),
-    Column("meeting", _("Meeting"), ("meeting_at", "due_on")),
+COLUMNS = Columns(
+    (
+        Column("patient", _("Patient"), sort=("case__patient__number", "slot__order")),
+        Column("initials", _("Initials")),
+        Column("hospital", _("Hospital"), sort=("case__patient__hospital__name", "due_on")),
+        Column("form", _("Form"), sort=("slot__title", "number")),
+        Column("status", _("Status"), sort=("status", "due_on")),
+        Column("asked", _("Asked"), sort=("asked_at",)),
+        Column("due", _("Due"), sort=("due_on", "asked_at")),
+        Column("meeting", _("Meeting"), sort=("meeting_at", "due_on")),
+    ),
+    begins_with="due",
 )
-DEFAULT_SORT = "due"
-
-
-def sort_of(text: str) -> str:
-    """``due`` or ``-due``, as the address may ask for; else what is due first."""
-    sortable = {column.code for column in COLUMNS if column.fields}
-    return text if text.removeprefix("-") in sortable else DEFAULT_SORT
 
 
 def forms_for(
@@ -84,7 +72,7 @@ def forms_for(
     hospital: Unit | None = None,
     slot: str = "",
     number: str = "",
-    sort: str = DEFAULT_SORT,
+    sort: str = COLUMNS.begins_with,
 ) -> QuerySet[CaseForm]:
     """Forms that the person sees, what is due first; each knows its coming meeting's moment."""
     coming = AgendaItem.objects.filter(
@@ -104,16 +92,7 @@ def forms_for(
         found = found.filter(slot__title=slot)
     if number:
         found = found.filter(case__patient__number__icontains=number)
-    return found.order_by(*_order(sort), "pk")
-
-
-def _order(sort: str) -> list[Any]:
-    column = next(each for each in COLUMNS if each.code == sort.removeprefix("-"))
-    down = sort.startswith("-")
-    return [
-        F(name).desc(nulls_last=True) if down else F(name).asc(nulls_last=True)
-        for name in column.fields
-    ]
+    return found.order_by(*COLUMNS.ordering(sort), "pk")
 
 
 def _of_status(user: Any, status: str) -> Q:

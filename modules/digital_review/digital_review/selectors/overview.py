@@ -5,12 +5,12 @@ As many queries for a thousand patients as for ten (DR-145).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -24,6 +24,7 @@ from portal.access.masking import searchable
 from portal.flows.models import FlowVersion
 from portal.flows.rules.definition import Machine, StateKind
 from portal.flows.selectors import machine_of
+from portal.operations.columns import Column, Columns
 
 TABS = {
     "next": lazy("Next meeting"),
@@ -33,7 +34,6 @@ TABS = {
     "all": lazy("All"),
 }
 DEFAULT_TAB = "in_review"
-DEFAULT_SORT = "review"
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,6 @@ class CaseRow:
         return str(AgendaItem.Status(self.review_status).label)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the list: how it is called and sorted, and its cell in Excel and on paper."""
-
-    code: str
-    label: Any
-    cell: Callable[[CaseRow], Any]
-    sort: tuple[str, ...] = ()
-    optional: bool = False
-    """Shown only when asked for."""
-    on_paper: bool = True
-
-
 def _day(moment: datetime | None) -> date | None:
     return timezone.localdate(moment) if moment else None
 
@@ -84,68 +71,72 @@ def _yes(truth: Any) -> str:
     return _("yes") if truth else _("no")
 
 
-COLUMNS = (
-    Column("number", lazy("Number"), lambda row: row.patient.number, ("patient__number",)),
-    # personal data are never sorted by
-    Column("initials", lazy("Initials"), lambda row: row.patient.initials),
-    Column("born", lazy("Date of birth"), lambda row: row.patient.born_on),
-    Column(
-        "hospital",
-        lazy("Hospital"),
-        lambda row: str(row.patient.hospital),
-        ("patient__hospital__name",),
+COLUMNS = Columns(
+    (
+        Column("number", lazy("Number"), lambda row: row.patient.number, ("patient__number",)),
+        # personal data are never sorted by
+        Column("initials", lazy("Initials"), lambda row: row.patient.initials),
+        Column("born", lazy("Date of birth"), lambda row: row.patient.born_on),
+        Column(
+            "hospital",
+            lazy("Hospital"),
+            lambda row: str(row.patient.hospital),
+            ("patient__hospital__name",),
+        ),
+        Column("diagnosis", lazy("Diagnosis"), lambda row: row.diagnosis, ("working_diagnosis",)),
+        Column(
+            "forms",
+            lazy("Forms"),
+            lambda row: "; ".join(f"{mark.title}: {mark.words}" for mark in row.marks),
+            on_paper=False,
+        ),
+        Column("state", lazy("State"), lambda row: row.state, ("flow_state",)),
+        Column("review", lazy("Review"), lambda row: _day(row.review_at), ("review_at",)),
+        Column("status", lazy("Status"), lambda row: row.review_status_words),
+        Column(
+            "days", lazy("Days left"), lambda row: row.days_left, ("review_at",), on_paper=False
+        ),
+        Column(
+            "registered",
+            lazy("Registered"),
+            lambda row: row.case.registered_on,
+            ("registered_on",),
+            optional=True,
+        ),
+        Column(
+            "type",
+            lazy("Review type"),
+            lambda row: str(row.case.review_type),
+            ("review_type__name",),
+            optional=True,
+            on_paper=False,
+        ),
+        Column(
+            "complete",
+            lazy("Complete"),
+            lambda row: _yes(row.case.information_complete),
+            ("information_complete",),
+            optional=True,
+        ),
+        Column(
+            "slides",
+            lazy("Slides received"),
+            lambda row: _day(row.case.slides_received_at),
+            ("slides_received_at",),
+            optional=True,
+            on_paper=False,
+        ),
+        Column(
+            "protocol",
+            lazy("Protocol"),
+            lambda row: row.case.protocol,
+            ("protocol",),
+            optional=True,
+            on_paper=False,
+        ),
     ),
-    Column("diagnosis", lazy("Diagnosis"), lambda row: row.diagnosis, ("working_diagnosis",)),
-    Column(
-        "forms",
-        lazy("Forms"),
-        lambda row: "; ".join(f"{mark.title}: {mark.words}" for mark in row.marks),
-        on_paper=False,
-    ),
-    Column("state", lazy("State"), lambda row: row.state, ("flow_state",)),
-    Column("review", lazy("Review"), lambda row: _day(row.review_at), ("review_at",)),
-    Column("status", lazy("Status"), lambda row: row.review_status_words),
-    Column("days", lazy("Days left"), lambda row: row.days_left, ("review_at",), on_paper=False),
-    Column(
-        "registered",
-        lazy("Registered"),
-        lambda row: row.case.registered_on,
-        ("registered_on",),
-        optional=True,
-    ),
-    Column(
-        "type",
-        lazy("Review type"),
-        lambda row: str(row.case.review_type),
-        ("review_type__name",),
-        optional=True,
-        on_paper=False,
-    ),
-    Column(
-        "complete",
-        lazy("Complete"),
-        lambda row: _yes(row.case.information_complete),
-        ("information_complete",),
-        optional=True,
-    ),
-    Column(
-        "slides",
-        lazy("Slides received"),
-        lambda row: _day(row.case.slides_received_at),
-        ("slides_received_at",),
-        optional=True,
-        on_paper=False,
-    ),
-    Column(
-        "protocol",
-        lazy("Protocol"),
-        lambda row: row.case.protocol,
-        ("protocol",),
-        optional=True,
-        on_paper=False,
-    ),
+    begins_with="review",
 )
-_SORTS = {column.code: column.sort for column in COLUMNS if column.sort}
 
 
 @dataclass(frozen=True)
@@ -158,7 +149,7 @@ class Asked:
     review_type: Any = None
     hospital: Any = None
     state: str = ""
-    sort: str = DEFAULT_SORT
+    sort: str = COLUMNS.begins_with
 
 
 @dataclass(frozen=True)
@@ -242,7 +233,9 @@ def cases_for(user: Any, asked: Asked, flows: Flows) -> QuerySet[Case]:
         )
     )
     cases = _in_tab(user, cases, asked.tab, flows)
-    return _filtered(user, cases, asked).order_by(*_ordering(asked.sort))
+    return _filtered(user, cases, asked).order_by(
+        *COLUMNS.ordering(asked.sort), "patient__number", "pk"
+    )
 
 
 def _in_tab(user: Any, cases: QuerySet[Any], tab: str, flows: Flows) -> QuerySet[Case]:
@@ -273,20 +266,6 @@ def _filtered(user: Any, cases: QuerySet[Case], asked: Asked) -> QuerySet[Case]:
         named = searchable(user, Patient.objects.filter(initials__iexact=text)).values("pk")
         cases = cases.filter(Q(patient__number__icontains=text) | Q(patient__in=named))
     return cases
-
-
-def sort_of(text: str) -> str:
-    """A sort that exists: a column's code, with ``-`` downwards."""
-    return text if text.removeprefix("-") in _SORTS else DEFAULT_SORT
-
-
-def _ordering(sort: str) -> list[Any]:
-    down = sort.startswith("-")
-    names = _SORTS[sort.removeprefix("-")]
-    ordered = [
-        F(name).desc(nulls_last=True) if down else F(name).asc(nulls_last=True) for name in names
-    ]
-    return [*ordered, "patient__number", "pk"]
 
 
 def rows_of(cases: Iterable[Case], flows: Flows) -> list[CaseRow]:

@@ -27,7 +27,6 @@ from digital_review.selectors.case_forms import (
     COLUMNS,
     forms_for,
     hospitals_for,
-    sort_of,
     titles_for,
 )
 from digital_review.selectors.laboratory import known_of
@@ -51,7 +50,7 @@ def form_list(request: HttpRequest) -> HttpResponse:
         hospitals=hospitals_for(user),
         titles=titles_for(user),
     )
-    sort = sort_of(request.GET.get("sort", ""))
+    sort = COLUMNS.sort_of(request.GET.get("sort", ""))
     found = forms_for(user, **form.chosen(), sort=sort)
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     for each in page:
@@ -59,7 +58,7 @@ def form_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "columns": [_head(column, sort) for column in COLUMNS],
+        "columns": COLUMNS.heads(sort),
         "sort": sort,
         "filtered": bool(set(request.GET) & {"status", "slot", "hospital", "number"}),
         "may_start": can(user, BUREAU),
@@ -76,16 +75,6 @@ def _put_in_words(form: Any) -> None:
         with unmasked():
             form.initials_for_reader = form.case.patient.initials
     form.is_overdue = form.due_on is not None and form.due_on < timezone.localdate()
-
-
-def _head(column: Any, sort: str) -> dict[str, Any]:
-    descending = sort == f"-{column.code}"
-    sorted_by = sort.removeprefix("-") == column.code
-    return {
-        "column": column,
-        "sort": f"-{column.code}" if sorted_by and not descending else column.code,
-        "direction": ("descending" if descending else "ascending") if sorted_by else "",
-    }
 
 
 # --- beginning a case -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from digital_review.forms.meetings import MoveForm, ReasonForm
+from digital_review.forms.meetings import MoveForm
 from digital_review.models import AgendaItem
 from digital_review.models.reach import MANAGE
 from digital_review.selectors.meetings import meetings_seen
@@ -18,6 +18,7 @@ from digital_review.services import agenda as services
 from digital_review.views.meetings import managed_meeting, words_of
 from portal.access.acts import ask
 from portal.access.decision import require, visible
+from portal.access.forms import ReasonForm
 
 
 @require_POST

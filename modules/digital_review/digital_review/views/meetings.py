@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from digital_review.forms.meetings import DeputyForm, InviteForm, MeetingForm, ReasonForm
+from digital_review.forms.meetings import DeputyForm, InviteForm, MeetingForm
 from digital_review.models import Meeting, Participant, ReviewType
 from digital_review.models.reach import MANAGE, SEE, SIGN_REVIEW
 from digital_review.selectors.form_marks import marks_of
@@ -41,6 +41,7 @@ from digital_review.selectors.room import place_of
 from digital_review.services import meetings as services
 from portal.access.acts import ask
 from portal.access.decision import can, require, visible
+from portal.access.forms import ReasonForm
 from portal.audit.services import Access, log_access
 from portal.records.errors import Refused
 

@@ -20,12 +20,10 @@ from digital_review.selectors.overview import (
     DEFAULT_TAB,
     TABS,
     Asked,
-    Column,
     Flows,
     cases_for,
     flows_of,
     rows_of,
-    sort_of,
     tab_counts,
 )
 from digital_review.services.patient_list import patient_list_pdf
@@ -47,14 +45,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     page = Paginator(cases_for(request.user, asked, flows), PAGE_SIZE).get_page(
         request.GET.get("page")
     )
-    shown, counts = _shown(request), tab_counts(request.user, flows)
+    shown, counts = COLUMNS.shown(request.GET.getlist("column")), tab_counts(request.user, flows)
     context = {
         "form": form,
         "tab": asked.tab,
         "tabs": [(code, TABS[code], count) for code, count in counts.items()],
         "page": page,
         "rows": rows_of(page.object_list, flows),
-        "columns": [_head(column, asked.sort) for column in COLUMNS if column.code in shown],
+        "columns": COLUMNS.heads(asked.sort, shown),
         "optional": [(column, column.code in shown) for column in COLUMNS if column.optional],
         "shown": shown,
         "sort": asked.sort,
@@ -116,7 +114,7 @@ def _asked(request: HttpRequest, flows: Flows) -> tuple[OverviewForm, Asked]:
     tab = request.GET.get("list", "")
     asked = Asked(
         tab=tab if tab in TABS else DEFAULT_TAB,
-        sort=sort_of(request.GET.get("sort", "")),
+        sort=COLUMNS.sort_of(request.GET.get("sort", "")),
         **form.chosen(),
     )
     return form, asked
@@ -127,20 +125,3 @@ def _facts(asked: Asked, rows: list[Any]) -> dict[str, Any]:
     names = ("tab", "text", "review_type", "hospital", "state")
     told = {name: str(value) for name in names if (value := getattr(asked, name))}
     return {"filter": told, "patients": [row.patient.number for row in rows]}
-
-
-def _shown(request: HttpRequest) -> set[str]:
-    asked = set(request.GET.getlist("column"))
-    return {column.code for column in COLUMNS if not column.optional or column.code in asked}
-
-
-def _head(column: Column, sort: str) -> dict[str, Any]:
-    """A head cell: pressing it sorts by the column, pressing again the other way."""
-    sorted_by = sort.removeprefix("-") == column.code
-    down = sort.startswith("-")
-    return {
-        "column": column,
-        "sort": column.code if not sorted_by or down else f"-{column.code}",
-        "direction": ("descending" if down else "ascending") if sorted_by else "",
-        "sortable": bool(column.sort),
-    }

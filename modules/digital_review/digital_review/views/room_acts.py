@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from digital_review.forms.meetings import ReasonForm
 from digital_review.models import AgendaItem, CaseForm
 from digital_review.selectors.minutes import unsaved_of_writer
 from digital_review.services import opinions as opinion_services
@@ -21,6 +20,7 @@ from digital_review.services import room as services
 from digital_review.views.minutes import MINUTES_PAGE
 from digital_review.views.room import entered, entered_item
 from portal.access.acts import ask
+from portal.access.forms import ReasonForm
 from portal.forms.selectors import usable
 from portal.forms.services.sheets import BadAnswers, NotComplete, finding_key
 from portal.records.errors import Refused
